@@ -1,0 +1,158 @@
+"""What a model server should be."""
+
+import json
+import re
+import unicodedata
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+MAX_NAME = 255
+MAX_CONFIG_BYTES = 16 * 1024
+VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+SECRET_REFERENCE = re.compile(r"(env:[A-Za-z_][A-Za-z0-9_]*|file:/.+|prefect:[^/]+/.+|kubernetes:[^/]+/.+)")
+
+
+def _plain_text(value: str) -> str:
+    if value != value.strip():
+        raise ValueError("blanks at the start or the end are not allowed: remove them")
+    if any(unicodedata.category(character) == "Cc" for character in value):
+        raise ValueError("control characters are not allowed")
+    if len(value) > MAX_NAME:
+        raise ValueError(f"at most {MAX_NAME} characters are allowed, these are {len(value)}")
+    return unicodedata.normalize("NFC", value)
+
+
+def _variables(values: dict[str, str]) -> dict[str, str]:
+    for name, value in values.items():
+        if not VARIABLE.fullmatch(name):
+            raise ValueError(f"{name!r} is not the name of an environment variable")
+        if "\0" in value:
+            raise ValueError(f"the value of {name} holds a NUL character")
+    return values
+
+
+def _secret_references(values: dict[str, str]) -> dict[str, str]:
+    for name, reference in _variables(values).items():
+        if not SECRET_REFERENCE.fullmatch(reference):
+            raise ValueError(
+                f"the secret of {name} must be a reference (env:NAME, file:/path, prefect:block/name, "
+                "kubernetes:secret/key), never the secret itself"
+            )
+    return values
+
+
+PlainText = Annotated[str, AfterValidator(_plain_text)]
+
+
+class Section(BaseModel):
+    """A part of a config that folds away in a form."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Probes(Section):
+    """How it is told whether a server is ready."""
+
+    path: str = Field(
+        default="", title="Path", description="HTTP path that answers 200 when ready; the runtime's own when empty."
+    )
+    startup_s: float = Field(
+        default=300, gt=0, title="Startup seconds", description="How long a revision may take from its start until ready."
+    )
+    settle_s: float = Field(
+        default=1, ge=0, title="Settle seconds", description="How long it must stay ready before it takes traffic."
+    )
+    timeout_s: float = Field(
+        default=2, gt=0, title="Timeout seconds", description="How long one answer to a health check may take."
+    )
+
+
+class Drain(Section):
+    """How an old revision ends."""
+
+    drain_s: float = Field(
+        default=1, ge=0, title="Drain seconds", description="How long it runs on after the traffic has left it."
+    )
+    grace_s: float = Field(
+        default=30, ge=0, title="Grace seconds", description="How long it may finish what it has before it is killed."
+    )
+
+
+class Provenance(Section):
+    """Where a config came from; filled in from the Prefect run when not given."""
+
+    pipeline_name: str = Field(default="", title="Flow", description="Name of the flow.")
+    pipeline_run_id: str = Field(default="", title="Flow run", description="Id of the flow run.")
+    pipeline_step_name: str = Field(default="", title="Task", description="Name of the task.")
+
+
+class Command(Section):
+    """A command line of the user's own that serves HTTP; used by the runtime `command`."""
+
+    line: str = Field(
+        min_length=1,
+        title="Command line",
+        description="What to run; {port} and {model} stand for the port to listen on and the model's folder or file.",
+    )
+    readiness_path: str = Field(
+        default="/ping", pattern="^/", title="Readiness path", description="HTTP path that answers 200 when ready."
+    )
+    prediction_path: str = Field(
+        default="/", pattern="^/", title="Prediction path", description="HTTP path that takes prediction requests."
+    )
+
+
+class ModelServerConfig(BaseModel):
+    """What a model server should be; checked whole before anything is touched."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+    model_uri: PlainText = Field(
+        min_length=1, title="Model URI", description="Where the model is: a path, or a file: URI."
+    )
+    model_name: PlainText = Field(
+        default="", title="Model name", description="Name of the model; one of the two names must be given."
+    )
+    name: PlainText = Field(
+        default="", title="Server name", description="Name of the server; derived from the model's name when empty."
+    )
+    model_type: PlainText = Field(
+        default="", title="Model type", description="Free text to find by; what the model says of itself when empty."
+    )
+    runtime: str = Field(default="mlflow", title="Runtime", description="How the model becomes an HTTP server.")
+    rollout: Literal["replace"] = Field(
+        default="replace", title="Rollout", description="How traffic moves from one revision to the next."
+    )
+    replicas: int = Field(default=1, ge=1, title="Replicas", description="How many copies serve at the same time.")
+    env: Annotated[dict[str, str], AfterValidator(_variables)] = Field(
+        default={}, title="Environment", description="Environment variables of the server; stored as they are."
+    )
+    secrets: Annotated[dict[str, str], AfterValidator(_secret_references)] = Field(
+        default={},
+        title="Secrets",
+        description="Environment variables by reference: env:NAME, file:/path, prefect:block/name.",
+    )
+    probes: Probes | None = Field(default=None, title="Probes", description="How it is told whether it is ready.")
+    drain: Drain | None = Field(default=None, title="Drain", description="How an old revision ends.")
+    provenance: Provenance | None = Field(
+        default=None, title="Provenance", description="Where it came from; the Prefect run's when empty."
+    )
+    command: Command | None = Field(
+        default=None, title="Command", description="The command line, for the runtime named command."
+    )
+
+    @model_validator(mode="after")
+    def _holds_together(self) -> Self:
+        if not (self.name or self.model_name):
+            raise ValueError("give at least one of `name` (the server's) and `model_name` (the model's)")
+        if both := self.env.keys() & self.secrets.keys():
+            raise ValueError(f"{', '.join(sorted(both))}: in `env` and in `secrets`; give each variable once")
+        size = len(json.dumps(self.model_dump(mode="json")))
+        if size > MAX_CONFIG_BYTES:
+            raise ValueError(f"a config may hold {MAX_CONFIG_BYTES} bytes as JSON, this one has {size}")
+        return self
+
+    def without_provenance(self) -> Self:
+        """The config as far as it decides what serves."""
+        return self.model_copy(update={"provenance": None})

@@ -1,0 +1,198 @@
+"""The contract of an engine: what runs workloads on one platform."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol, runtime_checkable
+
+from deployer.records.record import Record
+
+
+class Wanted(StrEnum):
+    """What a workload is marked to be."""
+
+    RUNNING = "running"
+    STOPPED = "stopped"
+    REFUSED = "refused"
+
+
+class Phase(StrEnum):
+    """What the platform says of a workload without asking the workload itself."""
+
+    CREATED = "created"
+    RUNNING = "running"
+    ENDED = "ended"
+
+
+class Health(StrEnum):
+    """What a workload answered to its health check.
+
+    `unreached`: nothing listens at its address, or not our workload. `silent`: no answer in time.
+    """
+
+    READY = "ready"
+    SICK = "sick"
+    SILENT = "silent"
+    UNREACHED = "unreached"
+
+
+@dataclass(frozen=True)
+class Readiness:
+    """An answer to a health check, with what it said where it said no."""
+
+    health: Health
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class Ref:
+    """Names one workload for good: `server` is the platform name, the token its record's."""
+
+    server: str
+    revision: int
+    token: str
+
+    def __str__(self) -> str:
+        return f"{self.server}-r{self.revision}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ending:
+    """How a workload's run ended.
+
+    Attributes:
+        exit_code: None where the platform could not see it, as after a reboot; negative for a signal.
+        message: the same in words.
+        ago_s: seconds since, by the platform's clock.
+    """
+
+    exit_code: int | None
+    message: str
+    ago_s: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Launch:
+    """How a runtime turns one model into an HTTP server; rendered once, when the workload is created.
+
+    In `argv` and the values of `env`, `{port}`, `{descriptor}`, `{model}` and `{revision}` stand for what is known at the start.
+
+    Attributes:
+        readiness_path: HTTP path that answers 200 when ready.
+        takes_descriptor: it serves on an inherited, bound socket rather than on a port it binds itself.
+        stamps_revision: it answers with the header Model-Server-Revision itself.
+    """
+
+    argv: tuple[str, ...]
+    env: dict[str, str] = field(default_factory=dict)
+    readiness_path: str
+    takes_descriptor: bool = False
+    stamps_revision: bool = False
+
+
+@dataclass(frozen=True)
+class WorkloadSpec:
+    """All that is needed to create a workload."""
+
+    record: Record
+    launch: Launch
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workload:
+    """One workload as the platform describes it.
+
+    Attributes:
+        cause: why it is wanted so.
+        address: base URL as the gateway sees it.
+        age_s: seconds since it was started (created, while it never was), by the platform's clock.
+        starts: how often it was started since it was last wanted running.
+        port_lost: it ended, and a stranger has its port.
+    """
+
+    record: Record
+    wanted: Wanted
+    cause: str
+    phase: Phase
+    address: str
+    age_s: float
+    starts: int = 0
+    ending: Ending | None = None
+    port_lost: bool = False
+    stamps_revision: bool = False
+
+    @property
+    def ref(self) -> Ref:
+        return Ref(self.record.server, self.record.revision, self.record.token)
+
+    @property
+    def revision(self) -> int:
+        return self.record.revision
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """Something that claims to be ours and cannot be read; reported, never touched."""
+
+    where: str
+    reason: str
+
+
+class Engine(Protocol):
+    """Runs workloads on one platform.
+
+    Every method raises `Transient` for what may go better next time and another `DeployerError`
+    for what will not; a ref whose workload is gone, or carries another token, makes a no-op.
+    """
+
+    def list(self, server: str | None = None) -> list[Workload]:
+        """All workloads of ours, or those of one server, in one platform call; never probes."""
+        ...
+
+    def probe(self, workloads: Sequence[Workload], deadline_s: float) -> dict[Ref, Readiness]:
+        """Ask running workloads for their health, in parallel, within so many seconds in all."""
+        ...
+
+    def create(self, spec: WorkloadSpec) -> Workload:
+        """Make the workload, complete and not started.
+
+        Raises:
+            WorkloadExists: the server has one of that revision: this is the lock between deployers.
+        """
+        ...
+
+    def mark(self, ref: Ref, wanted: Wanted, cause: str) -> None:
+        """Write down what it shall be, and why; `running` begins its count of starts anew."""
+        ...
+
+    def start(self, ref: Ref) -> None:
+        """Start it if it is marked running and does not run; returns once it runs, ready or not."""
+        ...
+
+    def stop(self, ref: Ref, grace_s: float) -> None:
+        """End it, by force after `grace_s` seconds; returns once it does not run."""
+        ...
+
+    def delete(self, ref: Ref) -> None:
+        """Remove it and what it alone uses.
+
+        Raises:
+            EngineError: it runs.
+        """
+        ...
+
+
+@runtime_checkable
+class KeepsLogs(Protocol):
+    """An engine that keeps what its workloads write."""
+
+    def log(self, ref: Ref, tail: int, follow: bool = False) -> Iterator[str]:
+        """The last `tail` lines without their line ends; with `follow` also what comes, until it ends."""
+        ...
+
+
+@runtime_checkable
+class ReportsUnreadable(Protocol):
+    """An engine that can find things that claim to be ours."""
+
+    def unreadable(self) -> list[Unreadable]: ...

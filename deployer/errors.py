@@ -1,0 +1,196 @@
+"""Everything this library raises, as one small tree.
+
+    DeployerError
+    ├── Transient                    worth another try: tenacity inside, Prefect's retry outside
+    │   ├── EngineUnavailable
+    │   └── GatewayDown
+    ├── InvalidRequest               asked for wrongly: nothing was touched
+    │   ├── InvalidConfig
+    │   ├── Unsupported
+    │   └── UnknownName
+    ├── ModelError
+    │   ├── ModelNotFound
+    │   ├── InvalidModel
+    │   └── ModelGone
+    ├── ServerNotFound
+    ├── ServerAlreadyExists
+    ├── NothingToRollBackTo
+    ├── SecretUnresolved
+    ├── RolloutError                 the new revision does not serve
+    │   ├── RevisionRefused
+    │   ├── RolloutTimeout
+    │   ├── Superseded
+    │   └── ServerStopped
+    ├── EngineError                  the platform says no, and will say so again
+    │   ├── StateDirectoryUnusable
+    │   ├── PortTaken
+    │   └── LifecycleTimeout
+    ├── PredictionFailed
+    └── Conflict                     somebody else was first: look again (never reaches a caller)
+        ├── WorkloadExists
+        └── RouteMoved
+"""
+
+
+class DeployerError(Exception):
+    """What happened, what still serves, and what to do next.
+
+    Args:
+        what: what happened, a sentence.
+        serving: what still serves, empty when nothing is known of it.
+        hint: what to do next.
+    """
+
+    def __init__(self, what: str, *, serving: str = "", hint: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.serving = serving
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return "\n".join(part for part in (self.what, self.serving, self.hint) if part)
+
+
+class Transient(DeployerError):
+    """Worth another try as it is."""
+
+
+class EngineUnavailable(Transient):
+    """The platform did not answer, or answered that it cannot just now."""
+
+
+class GatewayDown(Transient):
+    """The gateway does not answer, or did not acknowledge a route in time."""
+
+
+class InvalidRequest(DeployerError):
+    """Asked for wrongly; nothing was touched."""
+
+
+class InvalidConfig(InvalidRequest):
+    """A config or settings whose fields do not hold together."""
+
+
+class Unsupported(InvalidRequest):
+    """A valid wish that this flavor cannot fulfil."""
+
+
+class UnknownName(InvalidRequest):
+    """A flavor, runtime or block of that name does not exist."""
+
+
+class ModelError(DeployerError):
+    """The model itself is the trouble."""
+
+
+class ModelNotFound(ModelError):
+    """Nothing stands at the model's URI."""
+
+
+class InvalidModel(ModelError):
+    """What stands there is no model that the runtime can serve."""
+
+
+class ModelGone(ModelError):
+    """The bytes of a revision can no longer be had."""
+
+
+class ServerNotFound(DeployerError):
+    """No model server has that UUID or name."""
+
+
+class ServerAlreadyExists(DeployerError):
+    """The name asked for belongs to another model server."""
+
+
+class NothingToRollBackTo(DeployerError):
+    """No earlier revision that served is known."""
+
+
+class SecretUnresolved(DeployerError):
+    """A secret's reference leads nowhere."""
+
+
+class RolloutError(DeployerError):
+    """The new revision does not serve."""
+
+
+class RevisionRefused(RolloutError):
+    """The new revision never became ready.
+
+    Attributes:
+        status: what the platform saw of it, in words.
+        exit_code: of its process, where it ended and the platform knows.
+        log_tail: the last lines it wrote.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        serving: str = "",
+        hint: str = "",
+        status: str = "",
+        exit_code: int | None = None,
+        log_tail: str = "",
+    ) -> None:
+        super().__init__(what, serving=serving, hint=hint)
+        self.status = status
+        self.exit_code = exit_code
+        self.log_tail = log_tail
+
+    def __str__(self) -> str:
+        tail = f"last log lines:\n{self.log_tail}" if self.log_tail else ""
+        return "\n".join(part for part in (self.what, tail, self.serving, self.hint) if part)
+
+
+class RolloutTimeout(RevisionRefused):
+    """The caller's time ran out before the new revision took traffic."""
+
+
+class Superseded(RolloutError):
+    """A later deploy won."""
+
+
+class ServerStopped(RolloutError):
+    """The server was stopped while the rollout was under way, or does not run."""
+
+
+class EngineError(DeployerError):
+    """The platform says no, and will say so again."""
+
+
+class StateDirectoryUnusable(EngineError):
+    """The state directory cannot be written, or lies where locks do not hold."""
+
+
+class PortTaken(EngineError):
+    """A port that was asked for belongs to somebody else."""
+
+
+class LifecycleTimeout(EngineError):
+    """Starting, stopping or deleting took longer than the caller allowed."""
+
+
+class PredictionFailed(DeployerError):
+    """The server answered a prediction with an error, or not at all.
+
+    Attributes:
+        status: the HTTP status, 0 where no answer came.
+    """
+
+    def __init__(self, what: str, *, serving: str = "", hint: str = "", status: int = 0) -> None:
+        super().__init__(what, serving=serving, hint=hint)
+        self.status = status
+
+
+class Conflict(DeployerError):
+    """Somebody else was first: look again."""
+
+
+class WorkloadExists(Conflict):
+    """The server has a workload of that revision already."""
+
+
+class RouteMoved(Conflict):
+    """The route is no longer the one that was observed, or may not name that revision."""

@@ -1,0 +1,1 @@
+"""One folder a flavor; flavors use what stands above them, never one another."""

@@ -1,0 +1,1 @@
+"""What runs model servers as processes of this machine."""

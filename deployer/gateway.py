@@ -1,0 +1,99 @@
+"""The contract of a gateway: what gives a model server its one URL."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+Tag = str
+"""Names one version of a route; empty where there is no route."""
+
+REVISION_HEADER = "Model-Server-Revision"
+
+
+@dataclass(frozen=True)
+class Backend:
+    """One revision in a split.
+
+    Attributes:
+        address: base URL of its workload; empty while it is stopped, which answers 503 at once.
+        stamps_revision: its answers carry the header Model-Server-Revision without the gateway.
+        weight: its share of the traffic, relative to the other backends' weights.
+    """
+
+    revision: int
+    address: str
+    stamps_revision: bool = False
+    weight: int = 1
+
+
+Split = tuple[Backend, ...]
+
+
+@dataclass(frozen=True)
+class Route:
+    """Where a server's traffic goes.
+
+    Attributes:
+        high: no revision at or below it may enter the split any more.
+        tag: names this version of the route.
+    """
+
+    split: Split = ()
+    high: int = 0
+    tag: Tag = ""
+
+    def names(self, revision: int) -> bool:
+        """Whether that revision is in the split."""
+        return any(backend.revision == revision for backend in self.split)
+
+    def address_of(self, revision: int) -> str:
+        """The address that the route has for a revision; empty where it has none."""
+        return next((b.address for b in self.split if b.revision == revision), "")
+
+
+NO_ROUTE = Route()
+
+
+class Gateway(Protocol):
+    """Gives a model server its one URL and splits its traffic over workloads; servers go by platform name."""
+
+    def ensure(self) -> None:
+        """See to it that the gateway runs and answers.
+
+        Raises:
+            GatewayDown: it does not come up.
+            PortTaken: the port asked for belongs to somebody else.
+        """
+        ...
+
+    def url(self, server: str) -> str:
+        """The server's base URL, without a slash at its end; no I/O beyond the gateway's own settings."""
+        ...
+
+    def routes(self, server: str | None = None) -> dict[str, Route]:
+        """All routes, or that of one server, by server."""
+        ...
+
+    def write(self, server: str, split: Split, high: int, seen: Tag) -> Tag:
+        """Compare and swap: the new route's tag, if the tag `seen` (empty: no route) still stands.
+
+        Raises:
+            RouteMoved: it does not, or the split names a revision at or below `high` that the present split lacks.
+        """
+        ...
+
+    def acknowledge(self, server: str, tag: Tag, deadline_s: float) -> None:
+        """Return once the proxy itself says that it routes by that tag.
+
+        Raises:
+            RouteMoved: another route stands.
+            GatewayDown: not within `deadline_s` seconds.
+        """
+        ...
+
+    def remove(self, server: str, seen: Tag) -> None:
+        """Remove the route, if the tag `seen` still stands.
+
+        Raises:
+            RouteMoved: it does not.
+        """
+        ...

@@ -1,0 +1,94 @@
+"""The JSON by which a workload describes itself; written once, never changed."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, model_validator
+
+from deployer.config import ModelServerConfig
+from deployer.records.names import platform_name
+
+RECORD_VERSION = 1
+HISTORY_LENGTH = 10
+
+
+class Outcome(StrEnum):
+    """What became of a revision, as far as its successor knew."""
+
+    PENDING = "pending"
+    SERVED = "served"
+    REFUSED = "refused"
+    SUPERSEDED = "superseded"
+
+
+class Stored(BaseModel):
+    """Read leniently, so that an older or newer library's record still reads."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=())
+
+
+class HistoryEntry(Stored):
+    """One revision, as its successors remember it.
+
+    Attributes:
+        origin: the revision whose config and bytes it serves; its own number but after a rollback.
+        cause: why it was made.
+        reason: why its outcome is what it is.
+    """
+
+    number: int
+    origin: int
+    config: ModelServerConfig
+    digest: str
+    created_at: datetime
+    cause: str
+    outcome: Outcome = Outcome.PENDING
+    reason: str = ""
+
+
+class SupersededServer(Stored):
+    """Another model server that goes once this revision serves, if it still stands at that revision."""
+
+    uuid: UUID
+    revision: int
+
+
+class Record(Stored):
+    """All that is known of one revision of one model server.
+
+    Attributes:
+        token: random; tells this workload from any other of the same name and number.
+        request_id: the same for a deploy and its retries.
+        origin: the revision whose config and bytes it serves.
+        server_created_at: when revision 1 was made.
+        history: up to ten earlier revisions, oldest first.
+    """
+
+    version: Literal[1] = RECORD_VERSION
+    uuid: UUID
+    name: str
+    revision: int
+    token: str
+    request_id: str
+    origin: int
+    config: ModelServerConfig
+    digest: str
+    model_type: str
+    cause: str
+    created_at: datetime
+    server_created_at: datetime
+    supersedes: tuple[SupersededServer, ...] = ()
+    history: tuple[HistoryEntry, ...] = ()
+
+    @property
+    def server(self) -> str:
+        """The server's name on its platform."""
+        return platform_name(self.name)
+
+    @model_validator(mode="after")
+    def _numbers_from_one(self) -> "Record":
+        if self.revision < 1:
+            raise ValueError("revisions are numbered from 1")
+        return self

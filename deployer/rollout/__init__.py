@@ -1,0 +1,1 @@
+"""How traffic gets from one revision to the next, whoever dies on the way."""

@@ -1,0 +1,66 @@
+"""A plan's steps, and what is told of them while they are carried out."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from uuid import UUID
+
+from deployer.engine import Ref
+from deployer.gateway import Backend
+
+
+class Action(StrEnum):
+    """What a step does.
+
+    `fetch` and `create` come before the plan; the others are the plan's.
+    `close` burns a revision's number and marks it refused. `retire` waits for the proxy's
+    acknowledgement and the whole drain before it stops; `stop` is for what takes no traffic.
+    """
+
+    FETCH = "fetch"
+    CREATE = "create"
+    WAIT = "wait"
+    START = "start"
+    ROUTE = "route"
+    CLOSE = "close"
+    RETIRE = "retire"
+    STOP = "stop"
+    DELETE = "delete"
+    UNROUTE = "unroute"
+    REMOVE_SERVER = "remove-server"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One thing to do, and why.
+
+    Attributes:
+        ref: the workload it is done to, if any.
+        backend: what a `route` step routes to.
+        superseded: the server that a `remove-server` step removes.
+    """
+
+    action: Action
+    cause: str
+    ref: Ref | None = None
+    backend: Backend | None = None
+    superseded: UUID | None = None
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.ref}" if self.ref else str(self.action)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A step that has begun (`seconds` is None) or has been done."""
+
+    server: str
+    step: Step
+    seconds: float | None = None
+
+
+OnProgress = Callable[[Progress], None]
+
+
+def ignore(progress: Progress) -> None:
+    """Tells nobody."""

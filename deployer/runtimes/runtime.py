@@ -1,0 +1,40 @@
+"""The contract of a runtime: how a model becomes an HTTP server."""
+
+from pathlib import Path
+from typing import Protocol
+
+from deployer.config import ModelServerConfig
+from deployer.engine import Launch
+
+
+class Runtime(Protocol):
+    """How a model becomes an HTTP server, wherever it runs."""
+
+    @property
+    def protocol(self) -> str:
+        """How predictions are asked for: a key of `deployer.client.PROTOCOLS`."""
+        ...
+
+    def check_config(self, config: ModelServerConfig) -> None:
+        """Look at the config alone.
+
+        Raises:
+            InvalidConfig: a section that this runtime needs is missing or senseless.
+        """
+        ...
+
+    def model_type(self, model: Path) -> str:
+        """What the model says it is, empty where it does not say.
+
+        Raises:
+            InvalidModel: the runtime cannot serve what stands there.
+        """
+        ...
+
+    def launch(self, config: ModelServerConfig) -> Launch:
+        """How to run it."""
+        ...
+
+    def prediction_path(self, config: ModelServerConfig) -> str:
+        """Path below the server's URL that takes predictions."""
+        ...

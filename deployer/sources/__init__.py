@@ -1,0 +1,1 @@
+"""Model URIs: where a model's bytes come from."""

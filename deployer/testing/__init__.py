@@ -1,0 +1,1 @@
+"""The conformance suite, for every flavor, third parties' too."""
