@@ -1,0 +1,69 @@
+"""Files that several deployers write at the same time: locked for a moment, replaced whole."""
+
+import fcntl
+import os
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from deployer.errors import GatewayDown, StateDirectoryUnusable
+
+POLL_S = 0.005
+
+
+@contextmanager
+def storage(action: str) -> Iterator[None]:
+    """Turn what the file system refuses into `StateDirectoryUnusable`; `action` says what could not be done."""
+    try:
+        yield
+    except OSError as error:
+        raise StateDirectoryUnusable(
+            f"could not {action}: {error.strerror or error}: {error.filename or ''}".rstrip(": "),
+            serving="what stood before still stands",
+            hint="see to it that the state directory is on a local disk, writable and not full",
+        ) from error
+
+
+@contextmanager
+def locked(path: Path, deadline_s: float) -> Iterator[None]:
+    """Hold the file's lock; the kernel frees it when its holder dies.
+
+    Raises:
+        GatewayDown: somebody else held it for all of `deadline_s` seconds.
+    """
+    with path.open("a") as file:
+        _await_lock(file.fileno(), path, deadline_s)
+        try:
+            yield
+        finally:
+            # Said aloud, because a child that was forked meanwhile keeps the file open.
+            fcntl.flock(file, fcntl.LOCK_UN)
+
+
+def replace_file(path: Path, text: str, scratch: Path) -> None:
+    """Put the whole text at `path` or leave what is there; `scratch` is a folder on the same file system."""
+    temporary = scratch / f"{path.name}.{secrets.token_hex(6)}"
+    try:
+        with temporary.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _await_lock(descriptor: int, path: Path, deadline_s: float) -> None:
+    until = time.monotonic() + deadline_s
+    while True:
+        try:
+            return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= until:
+                raise GatewayDown(
+                    f"another deployer has held {path} for {deadline_s:g} s",
+                    hint="it may be suspended: wake or end it, then try again",
+                ) from None
+            time.sleep(POLL_S)
