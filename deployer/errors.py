@@ -3,7 +3,8 @@
     DeployerError
     ├── Transient                    worth another try: tenacity inside, Prefect's retry outside
     │   ├── EngineUnavailable
-    │   └── GatewayDown
+    │   ├── GatewayDown
+    │   └── PrefectUnavailable
     ├── InvalidRequest               asked for wrongly: nothing was touched
     │   ├── InvalidConfig
     │   ├── Unsupported
@@ -61,6 +62,10 @@ class EngineUnavailable(Transient):
 
 class GatewayDown(Transient):
     """The gateway does not answer, or did not acknowledge a route in time."""
+
+
+class PrefectUnavailable(Transient):
+    """The Prefect server does not answer."""
 
 
 class InvalidRequest(DeployerError):

@@ -20,7 +20,6 @@ class Outcome(StrEnum):
     PENDING = "pending"
     SERVED = "served"
     REFUSED = "refused"
-    SUPERSEDED = "superseded"
 
 
 class Stored(BaseModel):

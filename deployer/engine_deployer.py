@@ -1,0 +1,232 @@
+"""The six methods, and what every engine deployer offers beside them, over an engine and a gateway."""
+
+from abc import abstractmethod
+from collections.abc import Iterator
+from functools import cached_property
+from uuid import UUID
+
+from deployer import provenance, registry
+from deployer.base import BaseModelDeployer
+from deployer.config import ModelServerConfig
+from deployer.engine import Engine, KeepsLogs, ReportsUnreadable, Unreadable
+from deployer.errors import InvalidRequest, ServerNotFound, Unsupported
+from deployer.gateway import Gateway
+from deployer.prepare import Preparer
+from deployer.records.history import rollback_target
+from deployer.records.record import HistoryEntry
+from deployer.rollout.deploy import Deploy, Wish, planned
+from deployer.rollout.execute import Executor
+from deployer.rollout.lifecycle import Lifecycle
+from deployer.rollout.observe import Observer
+from deployer.rollout.reconcile import Report, StepsByServer, reconcile
+from deployer.rollout.remember import history_of
+from deployer.rollout.retry import PatientEngine, PatientGateway
+from deployer.rollout.steps import OnProgress, Progress, Step, ignore
+from deployer.rollout.view import Observed, ServerView
+from deployer.rollout.wait import Deadline
+from deployer.server import ModelServer, State
+from deployer.store import Store
+
+FIND_WITHIN_S = 0.8
+LOG_TAIL_LINES = 15
+
+
+class EngineModelDeployer(BaseModelDeployer):
+    """Fulfils the contract with an engine, a gateway and a model store.
+
+    Attributes:
+        on_progress: called for each step, when it begins and when it is done; from several threads in reconcile.
+        keep_models: how many revisions of each server keep their model's bytes.
+    """
+
+    on_progress: OnProgress = staticmethod(ignore)
+    keep_models: int = 3
+
+    @property
+    @abstractmethod
+    def engine(self) -> Engine:
+        """What runs this flavor's workloads."""
+
+    @property
+    @abstractmethod
+    def gateway(self) -> Gateway:
+        """What gives its servers their URLs."""
+
+    @property
+    @abstractmethod
+    def store(self) -> Store:
+        """Where its models' bytes are."""
+
+    def check(self, config: ModelServerConfig) -> None:
+        """Refuse what this flavor cannot fulfil, before anything is touched.
+
+        Raises:
+            Unsupported: it cannot.
+        """
+        if config.replicas > 1:
+            raise Unsupported(
+                f"The flavor {self.FLAVOR} runs one replica of a model server, not {config.replicas}.",
+                hint="Set replicas to 1, or use a flavor that has several machines.",
+            )
+
+    def deploy_model(self, config: ModelServerConfig, replace: bool = False, timeout: int = 300) -> ModelServer:
+        deadline = _deadline(timeout)
+        return self._deploy(self._preparer.new(config, replace), deadline)
+
+    def find_model_server(
+        self,
+        running: bool = False,
+        service_uuid: UUID | None = None,
+        pipeline_name: str | None = None,
+        pipeline_run_id: str | None = None,
+        pipeline_step_name: str | None = None,
+        model_name: str | None = None,
+        model_uri: str | None = None,
+        model_type: str | None = None,
+    ) -> list[ModelServer]:
+        filters = registry.Filters(
+            service_uuid=service_uuid,
+            pipeline_name=pipeline_name,
+            pipeline_run_id=pipeline_run_id,
+            pipeline_step_name=pipeline_step_name,
+            model_name=model_name,
+            model_uri=model_uri,
+            model_type=model_type,
+        )
+        found = [self._server(view) for view in self._observer.look_at_all(FIND_WITHIN_S, filters.match)]
+        return registry.newest_first([s for s in found if not running or s.state is State.READY])
+
+    def stop_model_server(self, uuid: UUID, timeout: int = 300, force: bool = False) -> None:
+        self._lifecycle.stop(uuid, _deadline(timeout), force)
+
+    def start_model_server(self, uuid: UUID, timeout: int = 300) -> None:
+        deadline = _deadline(timeout)
+        view = self._lifecycle.find(uuid)
+        if view.target:
+            self._lifecycle.start(view, deadline, self._log_tail)
+            return
+        cause = "started by its user, all its revisions being refused"
+        request_id = provenance.request_id(f"start {uuid}")
+        self._deploy(self._preparer.again(uuid, history_of(view)[-1], cause, request_id), deadline)
+
+    def delete_model_server(self, uuid: UUID, timeout: int = 300, force: bool = False) -> None:
+        try:
+            self._lifecycle.delete(uuid, _deadline(timeout), force)
+        except ServerNotFound:
+            if not force:
+                raise
+
+    def rollback(self, uuid: UUID, revision: int | None = None, timeout: int = 300) -> ModelServer:
+        """Serve an earlier revision's config and bytes again, as a new revision.
+
+        Args:
+            revision: which; without it the newest that served before what serves now was first made.
+
+        Raises:
+            NothingToRollBackTo: there is none, or not that one.
+            ModelGone: its bytes can no longer be had.
+        """
+        deadline = _deadline(timeout)
+        view = self._lifecycle.find(uuid)
+        assert view.speaking
+        present = view.speaking.workload.record
+        chosen = rollback_target(history_of(view), present.origin, present.name, revision)
+        cause = f"rolled back from revision {present.revision} to {chosen.number}"
+        request_id = provenance.request_id(f"roll back {uuid} to {revision or 'the previous'}")
+        return self._deploy(self._preparer.again(uuid, chosen, cause, request_id), deadline)
+
+    def history(self, uuid: UUID) -> list[HistoryEntry]:
+        """Up to ten revisions, oldest first, with what became of each."""
+        return list(history_of(self._lifecycle.find(uuid)))
+
+    def logs(self, uuid: UUID, follow: bool = False, tail: int = 100, revision: int | None = None) -> Iterator[str]:
+        """The last lines of what serves (of the newest revision where nothing does), or of one revision.
+
+        Raises:
+            ServerNotFound: no server has that UUID, or it keeps nothing of that revision any more.
+        """
+        view = self._lifecycle.find(uuid)
+        kept = {o.revision: o for o in view.workloads}
+        chosen = view.speaking if revision is None else kept.get(revision)
+        if chosen is None:
+            numbers = ", ".join(map(str, kept))
+            raise ServerNotFound(f"No log of revision {revision} is kept.", hint=f"Kept are those of: {numbers}.")
+        if not isinstance(self.engine, KeepsLogs):
+            raise Unsupported(f"The flavor {self.FLAVOR} keeps no logs.")
+        return self.engine.log(chosen.ref, tail, follow)
+
+    def reconcile(self, timeout: int = 300) -> Report:
+        """Bring every server to what it should be: finish rollouts, bring back what died, remove what is left over.
+
+        Raises:
+            GatewayDown: the gateway does not come up.
+        """
+        deadline = _deadline(timeout)
+        self.gateway.ensure()
+        steps = StepsByServer()
+
+        def tell(progress: Progress) -> None:
+            steps.add(progress)
+            self._tell(progress)
+
+        report = reconcile(self._observer, self._executor(tell), steps, deadline)
+        self.store.collect(registry.kept_digests(self._observer.read_all(), self.keep_models))
+        return report
+
+    def unreadable(self) -> list[Unreadable]:
+        """What claims to be ours and cannot be read; it is never touched."""
+        return self.engine.unreadable() if isinstance(self.engine, ReportsUnreadable) else []
+
+    def plan(self, config: ModelServerConfig, replace: bool = True) -> list[Step]:
+        """What a deploy of this config would do; a dry run that may fill the model store and changes nothing else."""
+        wish = self._preparer.new(config, replace)
+        return planned(wish, self._observer)
+
+    @cached_property
+    def _observer(self) -> Observer:
+        return Observer(PatientEngine(self.engine), PatientGateway(self.gateway))
+
+    @cached_property
+    def _preparer(self) -> Preparer:
+        return Preparer(self.store, self.check, self._tell)
+
+    @cached_property
+    def _lifecycle(self) -> Lifecycle:
+        return self._lifecycle_over(self._executor(self._tell))
+
+    def _lifecycle_over(self, executor: Executor) -> Lifecycle:
+        return Lifecycle(PatientEngine(self.engine), PatientGateway(self.gateway), self._observer, executor)
+
+    def _executor(self, on_progress: OnProgress) -> Executor:
+        engine, gateway = PatientEngine(self.engine), PatientGateway(self.gateway)
+
+        def remove_server(uuid: UUID, revision: int) -> None:
+            self._lifecycle.remove_superseded(uuid, revision)
+
+        return Executor(engine, gateway, on_progress, remove_server)
+
+    def _deploy(self, wish: Wish, deadline: Deadline) -> ModelServer:
+        engine, gateway = PatientEngine(self.engine), PatientGateway(self.gateway)
+        executor = self._executor(self._tell)
+        deploy = Deploy(engine, gateway, self._observer, executor, self._tell, self._log_tail)
+        return self._server(deploy.deploy(wish, deadline))
+
+    def _server(self, view: ServerView) -> ModelServer:
+        return registry.model_server(view, self.gateway.url(view.server))
+
+    def _tell(self, progress: Progress) -> None:
+        self.on_progress(progress)
+
+    def _log_tail(self, observed: Observed) -> str:
+        if not isinstance(self.engine, KeepsLogs):
+            return ""
+        return "\n".join(self.engine.log(observed.ref, LOG_TAIL_LINES))
+
+
+def _deadline(timeout: int) -> Deadline:
+    if timeout < 0:
+        raise InvalidRequest(
+            f"A timeout of {timeout} s is not possible.",
+            hint="Give a number of seconds; 0 starts the work and returns without waiting.",
+        )
+    return Deadline(timeout)

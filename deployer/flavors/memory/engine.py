@@ -1,0 +1,102 @@
+"""An engine over a platform in memory."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from deployer.engine import Phase, Readiness, Ref, Wanted, Workload, WorkloadSpec
+from deployer.errors import EngineError, WorkloadExists
+from deployer.flavors.memory.platform import KILLED, MemoryPlatform, Run, Stored, read_model
+from deployer.records.record import Record
+
+
+class MemoryEngine:
+    """Keeps records as JSON, as every platform does, and lets workloads act as their model says.
+
+    Args:
+        model_path: the folder of the model with that digest.
+    """
+
+    def __init__(self, platform: MemoryPlatform, model_path: Callable[[str], Path]) -> None:
+        self._platform = platform
+        self._model_path = model_path
+
+    def list(self, server: str | None = None) -> list[Workload]:
+        with self._platform.lock:
+            stored = [s for s in self._platform.workloads.values() if server in (None, s.server)]
+            return [_workload(s) for s in stored]
+
+    def probe(self, workloads: Sequence[Workload], deadline_s: float) -> dict[Ref, Readiness]:
+        with self._platform.lock:
+            asked = ((w.ref, self._of(w.ref)) for w in workloads)
+            return {ref: stored.run.readiness() for ref, stored in asked if stored and stored.run}
+
+    def create(self, spec: WorkloadSpec) -> Workload:
+        record, platform = spec.record, self._platform
+        with platform.lock:
+            key = (record.server, record.revision)
+            if key in platform.workloads:
+                raise WorkloadExists(f"{record.server} has a revision {record.revision} already.")
+            stored = Stored(record.model_dump_json(), spec.launch, record.token, record.server)
+            platform.workloads[key] = stored
+            return _workload(stored)
+
+    def mark(self, ref: Ref, wanted: Wanted, cause: str) -> None:
+        with self._platform.lock:
+            if stored := self._of(ref):
+                stored.wanted, stored.cause = wanted, cause
+                if wanted is Wanted.RUNNING:
+                    stored.starts = 0
+
+    def start(self, ref: Ref) -> None:
+        with self._platform.lock:
+            stored = self._of(ref)
+            if stored is None or stored.wanted is not Wanted.RUNNING or stored.phase() is Phase.RUNNING:
+                return
+            digest = Record.model_validate_json(stored.record).digest
+            stored.run = Run(read_model(self._model_path(digest)))
+            stored.starts += 1
+            stored.log.append("cannot load model" if stored.run.mode == "exit" else "serving")
+
+    def stop(self, ref: Ref, grace_s: float) -> None:
+        with self._platform.lock:
+            stored = self._of(ref)
+            if stored and stored.run:
+                stored.run.end(0 if grace_s else KILLED)
+
+    def delete(self, ref: Ref) -> None:
+        with self._platform.lock:
+            stored = self._of(ref)
+            if stored is None:
+                return
+            if stored.phase() is Phase.RUNNING:
+                raise EngineError(f"{ref} runs and cannot be deleted.", hint="Stop it first.")
+            del self._platform.workloads[ref.server, ref.revision]
+
+    def log(self, ref: Ref, tail: int, follow: bool = False) -> Iterator[str]:
+        with self._platform.lock:
+            stored = self._of(ref)
+            return iter(stored.log[-tail:] if stored and tail else [])
+
+    def _of(self, ref: Ref) -> Stored | None:
+        stored = self._platform.workloads.get((ref.server, ref.revision))
+        return stored if stored and stored.token == ref.token else None
+
+
+def _workload(stored: Stored) -> Workload:
+    record = Record.model_validate_json(stored.record)
+    return Workload(
+        record=record,
+        wanted=stored.wanted,
+        cause=stored.cause,
+        phase=stored.phase(),
+        address=f"memory://{record.server}-r{record.revision}",
+        age_s=_age_s(stored),
+        starts=stored.starts,
+        ending=stored.ending(),
+        stamps_revision=stored.launch.stamps_revision,
+    )
+
+
+def _age_s(stored: Stored) -> float:
+    return time.monotonic() - (stored.run.began if stored.run else stored.created)

@@ -1,0 +1,45 @@
+"""The process flavor: model servers as processes of this machine, behind a Traefik of their own."""
+
+from functools import cached_property
+from pathlib import Path
+from typing import ClassVar
+
+from deployer import secrets
+from deployer.engine_deployer import EngineModelDeployer
+from deployer.flavors.process.directory import usable_state_directory
+from deployer.flavors.process.engine import ProcessEngine
+from deployer.flavors.process.settings import ProcessSettings
+from deployer.gateways.traefik import TraefikGateway
+from deployer.store import Store
+
+
+class ProcessModelDeployer(EngineModelDeployer):
+    """Serves models as processes bound to loopback; all it knows stands in its state directory."""
+
+    FLAVOR: ClassVar[str] = "process"
+    SETTINGS = ProcessSettings
+
+    def __init__(self, settings: ProcessSettings) -> None:
+        self._settings = settings
+        self.keep_models = settings.keep_models
+
+    @cached_property
+    def state_dir(self) -> Path:
+        """Where servers, models and routes stand.
+
+        Raises:
+            StateDirectoryUnusable: it cannot be written, or lies where locks do not hold.
+        """
+        return usable_state_directory(self._settings.state_dir)
+
+    @cached_property
+    def engine(self) -> ProcessEngine:
+        return ProcessEngine(self.state_dir / "workloads", self.store.path, secrets.resolve)
+
+    @cached_property
+    def gateway(self) -> TraefikGateway:
+        return TraefikGateway(self.state_dir / "gateway", self._settings.gateway_port, self._settings.traefik)
+
+    @cached_property
+    def store(self) -> Store:
+        return Store(self.state_dir / "models")

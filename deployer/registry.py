@@ -1,0 +1,139 @@
+"""From what is observed to what a caller is told; the filters."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from deployer.config import Provenance
+from deployer.errors import UnknownName
+from deployer.records.record import Outcome, Record
+from deployer.rollout.plan import GIVE_UP_AFTER_STARTS, back_off_s, given_up
+from deployer.rollout.remember import history_of
+from deployer.rollout.view import Condition, Observed, ServerView
+from deployer.runtimes import runtime_of
+from deployer.server import ModelServer, State
+
+
+@dataclass(frozen=True, kw_only=True)
+class Filters:
+    """What a model server must match; None matches all."""
+
+    service_uuid: UUID | None = None
+    pipeline_name: str | None = None
+    pipeline_run_id: str | None = None
+    pipeline_step_name: str | None = None
+    model_name: str | None = None
+    model_uri: str | None = None
+    model_type: str | None = None
+
+    def match(self, record: Record) -> bool:
+        provenance = record.config.provenance or Provenance()
+        pairs = (
+            (self.service_uuid, record.uuid),
+            (self.pipeline_name, provenance.pipeline_name),
+            (self.pipeline_run_id, provenance.pipeline_run_id),
+            (self.pipeline_step_name, provenance.pipeline_step_name),
+            (self.model_name, record.config.model_name),
+            (self.model_uri, record.config.model_uri),
+            (self.model_type, record.model_type),
+        )
+        return all(wanted is None or wanted == found for wanted, found in pairs)
+
+
+def model_server(view: ServerView, url: str) -> ModelServer:
+    """What a caller is told of a server that has at least one workload."""
+    assert view.speaking, "a view without workloads speaks of no server"
+    record = view.speaking.workload.record
+    state, message = _state(view, view.speaking)
+    prediction_path, protocol = _spoken_to(record)
+    return ModelServer(
+        uuid=record.uuid,
+        name=record.name,
+        url=url,
+        prediction_url=url + prediction_path,
+        state=state,
+        message=message,
+        revision=record.revision,
+        config=record.config,
+        digest=record.digest,
+        model_type=record.model_type,
+        protocol=protocol,
+        created_at=record.server_created_at,
+        deployed_at=record.created_at,
+    )
+
+
+def newest_first(servers: list[ModelServer]) -> list[ModelServer]:
+    return sorted(servers, key=lambda server: (server.created_at, str(server.uuid)), reverse=True)
+
+
+def kept_digests(views: Sequence[ServerView], keep_models: int) -> set[str]:
+    """The digests of every workload, and of each server's newest revisions that served."""
+    kept = {o.workload.record.digest for view in views for o in view.workloads}
+    for view in views:
+        served = [entry.digest for entry in history_of(view) if entry.outcome is Outcome.SERVED]
+        kept.update(served[-keep_models:])
+    return kept
+
+
+def _spoken_to(record: Record) -> tuple[str, str]:
+    try:
+        runtime = runtime_of(record.config.runtime)
+    except UnknownName:
+        return "/", ""
+    return runtime.prediction_path(record.config), runtime.protocol
+
+
+def _state(view: ServerView, speaking: Observed) -> tuple[State, str]:
+    if view.stopped:
+        return State.STOPPED, "it still runs, and is about to stop" if speaking.runs else ""
+    if not view.serves(speaking):
+        return _state_before_it_serves(view, speaking)
+    state, message = _state_of_serving(speaking)
+    return state, "; ".join(filter(None, (message, _rollout_under_way(view))))
+
+
+def _state_before_it_serves(view: ServerView, speaking: Observed) -> tuple[State, str]:
+    if not view.is_open(speaking):
+        return State.FAILED, f"revision {speaking.revision} was refused: {speaking.workload.cause}"
+    if speaking.condition is Condition.CREATED:
+        return State.PENDING, "created and not started yet: reconcile, deploy or start goes on with it"
+    if speaking.condition is Condition.ENDED:
+        return State.FAILED, f"it ended before it served: {speaking.answer}"
+    return State.PENDING, "it is starting and takes no traffic yet: reconcile, deploy or start goes on with it"
+
+
+def _state_of_serving(serving: Observed) -> tuple[State, str]:
+    match serving.condition:
+        case Condition.READY:
+            return State.READY, ""
+        case Condition.CREATED:
+            return State.PENDING, "it is about to be started"
+        case Condition.ENDED:
+            return State.FAILED, _why_it_does_not_run(serving)
+        case Condition.SILENT:
+            return State.UNKNOWN, "it runs, and did not answer its health check in time"
+        case Condition.UNREACHED if serving.workload.age_s <= serving.probes.startup_s:
+            return State.PENDING, "it is starting"
+        case _:
+            return State.FAILED, f"it runs, and its health check says no: {serving.answer}"
+
+
+def _why_it_does_not_run(serving: Observed) -> str:
+    ended = serving.answer or "it ended, and how is not known"
+    if given_up(serving):
+        return f"{ended}; given up after {GIVE_UP_AFTER_STARTS} starts: start it, or deploy again"
+    if wait_s := back_off_s(serving):
+        return f"{ended}; reconcile starts it again in {wait_s:.0f} s"
+    return f"{ended}; reconcile or start brings it back"
+
+
+def _rollout_under_way(view: ServerView) -> str:
+    serving = max(b.revision for b in view.route.split)
+    above = [o for o in view.workloads if o.revision > serving]
+    if not above:
+        return ""
+    newest = above[-1]
+    if not view.is_open(newest):
+        return f"revision {newest.revision} was refused: {newest.workload.cause}"
+    return f"revision {newest.revision} is being rolled out"

@@ -1,0 +1,113 @@
+"""Carrying out a plan's steps; decides nothing."""
+
+import time
+from collections.abc import Callable
+from uuid import UUID
+
+from deployer.engine import Engine, Wanted
+from deployer.gateway import Gateway
+from deployer.rollout.steps import Action, OnProgress, Progress, Step
+from deployer.rollout.view import Observed, ServerView
+from deployer.rollout.wait import POLL_S
+
+ACKNOWLEDGED_WITHIN_S = 10.0
+
+
+class Executor:
+    """Turns one step into calls of an engine and a gateway, and tells of it.
+
+    Args:
+        remove_server: removes the server with that UUID, unless it has moved on from that revision.
+    """
+
+    def __init__(
+        self, engine: Engine, gateway: Gateway, on_progress: OnProgress, remove_server: Callable[[UUID, int], None]
+    ) -> None:
+        self._engine = engine
+        self._gateway = gateway
+        self._tell = on_progress
+        self._remove_server = remove_server
+        self._waits: dict[str, tuple[Step, float]] = {}
+
+    def execute(self, view: ServerView, step: Step) -> None:
+        """Carry out one step of the plan for that view; what it does may be done twice, and by anyone.
+
+        Raises:
+            Conflict: somebody else moved first; look again.
+        """
+        if step.action is Action.WAIT:
+            self._wait(view, step)
+            return
+        self.waited(view)
+        began = time.monotonic()
+        self._tell(Progress(_name(view), step))
+        self._carry_out(view, step)
+        self._tell(Progress(_name(view), step, time.monotonic() - began))
+
+    def waited(self, view: ServerView) -> None:
+        """Tell that the wait for that server, if any, is over."""
+        if waiting := self._waits.pop(view.server, None):
+            step, began = waiting
+            self._tell(Progress(_name(view), step, time.monotonic() - began))
+
+    def close(self, view: ServerView, observed: Observed, cause: str) -> None:
+        """Burn the number first, so that nobody can route it; then it may be stopped."""
+        if observed.revision > view.route.high:
+            self._gateway.write(view.server, view.route.split, observed.revision, view.route.tag)
+        self._engine.mark(observed.ref, Wanted.REFUSED, cause)
+
+    def _wait(self, view: ServerView, step: Step) -> None:
+        if (waiting := self._waits.get(view.server)) is None or waiting[0] != step:
+            self.waited(view)
+            self._waits[view.server] = (step, time.monotonic())
+            self._tell(Progress(_name(view), step))
+        time.sleep(POLL_S)
+
+    def _carry_out(self, view: ServerView, step: Step) -> None:
+        match step.action:
+            case Action.START:
+                self._engine.start(_observed(view, step).ref)
+            case Action.ROUTE:
+                self._route(view, step)
+            case Action.CLOSE:
+                self.close(view, _observed(view, step), step.cause)
+            case Action.RETIRE:
+                self._retire(view, _observed(view, step))
+            case Action.STOP:
+                self._engine.stop(_observed(view, step).ref, _observed(view, step).drain.grace_s)
+            case Action.DELETE:
+                self._engine.delete(_observed(view, step).ref)
+            case Action.UNROUTE:
+                self._gateway.remove(view.server, view.route.tag)
+            case Action.REMOVE_SERVER:
+                self._remove_superseded(view, step)
+            case _:
+                raise AssertionError(f"no plan holds {step.action}")
+
+    def _route(self, view: ServerView, step: Step) -> None:
+        assert step.backend
+        high = max(view.route.high, step.backend.revision)
+        tag = self._gateway.write(view.server, (step.backend,), high, view.route.tag)
+        self._gateway.acknowledge(view.server, tag, ACKNOWLEDGED_WITHIN_S)
+
+    def _retire(self, view: ServerView, observed: Observed) -> None:
+        """Whoever stops what served acknowledges first and waits the whole drain, however often it was done before."""
+        self._gateway.acknowledge(view.server, view.route.tag, ACKNOWLEDGED_WITHIN_S)
+        time.sleep(observed.drain.drain_s)
+        self._engine.stop(observed.ref, observed.drain.grace_s)
+
+    def _remove_superseded(self, view: ServerView, step: Step) -> None:
+        assert step.superseded
+        self._gateway.acknowledge(view.server, view.route.tag, ACKNOWLEDGED_WITHIN_S)
+        self._remove_server(step.superseded, view.elsewhere[step.superseded])
+
+
+def _observed(view: ServerView, step: Step) -> Observed:
+    assert step.ref
+    observed = view.with_token(step.ref.token)
+    assert observed
+    return observed
+
+
+def _name(view: ServerView) -> str:
+    return view.speaking.workload.record.name if view.speaking else view.server

@@ -1,0 +1,91 @@
+"""Errors of a rollout: what happened, what still serves, what to do next."""
+
+from collections.abc import Callable
+
+from deployer.errors import RevisionRefused, RolloutTimeout, ServerStopped, Superseded
+from deployer.rollout.view import Condition, Observed, ServerView
+
+LogTail = Callable[[Observed], str]
+
+
+def still_serving(view: ServerView) -> str:
+    """One sentence on what serves now."""
+    if ready := [o for o in view.serving if o.ready and not view.stopped]:
+        return f"Revision {ready[-1].revision} serves on as before."
+    if view.serving and not view.stopped:
+        return f"The route still names revision {view.serving[-1].revision}."
+    return "Nothing serves behind its URL now."
+
+
+def refused(view: ServerView, name: str, mine: Observed, log_tail: LogTail) -> RevisionRefused:
+    """The revision never became ready, or did not stay so."""
+    tail = log_tail(mine)
+    return RevisionRefused(
+        f"Revision {mine.revision} of {name} was refused: {mine.workload.cause}.",
+        serving=still_serving(view),
+        hint=_hint(mine, tail),
+        status=mine.condition,
+        exit_code=mine.workload.ending.exit_code if mine.workload.ending else None,
+        log_tail=tail,
+    )
+
+
+def timed_out(view: ServerView, name: str, mine: Observed, log_tail: LogTail, seconds: float, own: bool) -> RolloutTimeout:
+    """The caller's time ran out first."""
+    tail = log_tail(mine)
+    end = "It was closed and will not serve." if own else "Another deploy began it; it goes on."
+    said = f" ({mine.answer})" if mine.answer else ""
+    return RolloutTimeout(
+        f"Revision {mine.revision} of {name} was not ready within {seconds:g} s: {_in_words(mine)}{said}. {end}",
+        serving=still_serving(view),
+        hint="Allow more time (timeout), or look in the log for what it waits for.",
+        status=mine.condition,
+        exit_code=mine.workload.ending.exit_code if mine.workload.ending else None,
+        log_tail=tail,
+    )
+
+
+def superseded(view: ServerView, name: str, revision: int) -> Superseded:
+    """A later deploy won."""
+    later = max((o.revision for o in view.workloads if o.revision > revision), default=view.highest_number)
+    return Superseded(
+        f"Revision {revision} of {name} was overtaken by revision {later} before it took traffic.",
+        serving=still_serving(view),
+        hint="Nothing is to be done, unless this one should serve: then deploy it again.",
+    )
+
+
+def stopped(view: ServerView, name: str, revision: int) -> ServerStopped:
+    """Somebody stopped the server meanwhile."""
+    return ServerStopped(
+        f"{name} was stopped while revision {revision} was rolled out.",
+        serving=still_serving(view),
+        hint="Start the server, or deploy again.",
+    )
+
+
+def deleted(name: str, revision: int) -> Superseded:
+    """Somebody deleted the server meanwhile."""
+    return Superseded(
+        f"{name} was deleted while revision {revision} was rolled out.",
+        serving="Nothing serves at its URL.",
+        hint="Deploy again to make a new server.",
+    )
+
+
+def _in_words(mine: Observed) -> str:
+    return {
+        Condition.CREATED: "it has not been started",
+        Condition.UNREACHED: "it runs and does not listen yet",
+        Condition.SILENT: "it runs and does not answer",
+        Condition.SICK: "it runs and its health check says no",
+        Condition.READY: "it is ready and has yet to settle",
+    }.get(mine.condition, f"it is {mine.condition}")
+
+
+def _hint(mine: Observed, log_tail: str) -> str:
+    if "ModuleNotFoundError" in log_tail or "No module named" in log_tail:
+        return "The model needs a package that is not installed where it is served: install it, then deploy again."
+    if mine.workload.port_lost:
+        return "Something else listens on its port: deploy again."
+    return "Mend the model or its config and deploy again; its whole log is kept until a later revision serves."

@@ -1,0 +1,46 @@
+"""What became of a revision that somebody waits for; pure."""
+
+from enum import StrEnum
+
+from deployer.engine import Wanted
+from deployer.rollout.view import Observed, ServerView
+
+STOPPED_DURING_ROLLOUT = "the server was stopped during its rollout"
+
+
+class Fate(StrEnum):
+    """What became of it; `replaced`: it served, and a later one serves now."""
+
+    UNDECIDED = "undecided"
+    SERVES = "serves"
+    REPLACED = "replaced"
+    SUPERSEDED = "superseded"
+    STOPPED = "stopped"
+    REFUSED = "refused"
+    DELETED = "deleted"
+
+
+def fate_of(view: ServerView, revision: int, token: str, has_served: bool) -> Fate:
+    """What became of the revision with that token, for somebody who may have seen it serve before."""
+    mine = view.with_token(token)
+    if mine and view.serves(mine):
+        return Fate.STOPPED if view.stopped else Fate.SERVES
+    if has_served:
+        return Fate.REPLACED
+    if mine is None:
+        return Fate.SUPERSEDED if view.highest_number > revision else Fate.DELETED
+    if view.is_open(mine):
+        return _fate_of_open(view, mine)
+    if mine.workload.cause == STOPPED_DURING_ROLLOUT:
+        return Fate.STOPPED
+    return Fate.SUPERSEDED if _later_one_stands(view, revision) else Fate.REFUSED
+
+
+def _fate_of_open(view: ServerView, mine: Observed) -> Fate:
+    if _later_one_stands(view, mine.revision):
+        return Fate.SUPERSEDED
+    return Fate.STOPPED if mine.workload.wanted is Wanted.STOPPED else Fate.UNDECIDED
+
+
+def _later_one_stands(view: ServerView, revision: int) -> bool:
+    return view.target is not None and view.target.revision > revision

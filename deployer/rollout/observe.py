@@ -1,0 +1,91 @@
+"""Looking at the platform: routes and workloads read, running workloads asked."""
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from uuid import UUID
+
+from deployer.engine import Engine, Health, Readiness, Ref, Workload
+from deployer.gateway import NO_ROUTE, Gateway, Route
+from deployer.records.record import Record
+from deployer.rollout.view import Observed, ServerView, needs_probe
+
+PROBE_S = 2.0
+Chosen = Callable[[Record], bool]
+
+
+class Observer:
+    """Looks at one server or all, and remembers since when it has seen each workload ready."""
+
+    def __init__(self, engine: Engine, gateway: Gateway) -> None:
+        self._engine = engine
+        self._gateway = gateway
+        self._ready_since: dict[Ref, float] = {}
+
+    def look(self, server: str, probe_s: float = PROBE_S) -> ServerView:
+        """One server, its running workloads asked under one deadline."""
+        (view,) = self._probed([self._settled(server)], probe_s)
+        if any(o.workload.record.supersedes for o in view.open):
+            return replace(view, elsewhere=standing(self._read().values()))
+        return view
+
+    def look_at_all(self, probe_s: float = PROBE_S, chosen: Chosen | None = None) -> list[ServerView]:
+        """Every server, or those of which a chosen record speaks, all asked in parallel under one deadline."""
+        views = self.read_all()
+        if chosen:
+            views = [view for view in views if view.speaking and chosen(view.speaking.workload.record)]
+        return self._probed(views, probe_s)
+
+    def read_all(self) -> list[ServerView]:
+        """Every server as the platform describes it, none asked."""
+        return list(self._read().values())
+
+    def _read(self) -> dict[str, ServerView]:
+        before = self._gateway.routes()
+        views = _views(before, self._engine.list())
+        after = self._gateway.routes()
+        moved = [s for s in {*before, *after, *views} if _tag(before, s) != _tag(after, s)]
+        return views | {server: self._settled(server) for server in moved}
+
+    def _settled(self, server: str) -> ServerView:
+        """Route, list, route again: a route never names what the list has not, unless it moved in between."""
+        while True:
+            before = self._gateway.routes(server)
+            workloads = self._engine.list(server)
+            if _tag(before, server) == _tag(self._gateway.routes(server), server):
+                return _view(server, before.get(server, NO_ROUTE), workloads)
+
+    def _probed(self, views: list[ServerView], probe_s: float) -> list[ServerView]:
+        asked = [o.workload for view in views for o in view.workloads if needs_probe(view, o)]
+        answers = self._engine.probe(asked, probe_s) if asked else {}
+        return [replace(view, workloads=tuple(self._observed(o, answers) for o in view.workloads)) for view in views]
+
+    def _observed(self, observed: Observed, answers: Mapping[Ref, Readiness]) -> Observed:
+        ref, answer = observed.ref, answers.get(observed.ref)
+        if answer is None or answer.health is not Health.READY:
+            self._ready_since.pop(ref, None)
+            return replace(observed, readiness=answer)
+        now = time.monotonic()
+        return replace(observed, readiness=answer, ready_s=now - self._ready_since.setdefault(ref, now))
+
+
+def standing(views: Iterable[ServerView]) -> dict[UUID, int]:
+    """The revision at which each server stands, by UUID."""
+    speaking = (view.speaking for view in views)
+    return {o.workload.record.uuid: o.revision for o in speaking if o}
+
+
+def _views(routes: Mapping[str, Route], workloads: Iterable[Workload]) -> dict[str, ServerView]:
+    grouped: dict[str, list[Workload]] = defaultdict(list, {server: [] for server in routes})
+    for workload in workloads:
+        grouped[workload.ref.server].append(workload)
+    return {server: _view(server, routes.get(server, NO_ROUTE), found) for server, found in grouped.items()}
+
+
+def _view(server: str, route: Route, workloads: Iterable[Workload]) -> ServerView:
+    return ServerView(server, route, tuple(map(Observed, sorted(workloads, key=lambda w: w.revision))))
+
+
+def _tag(routes: Mapping[str, Route], server: str) -> str:
+    return routes.get(server, NO_ROUTE).tag

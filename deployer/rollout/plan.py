@@ -1,0 +1,150 @@
+"""What to do next for one model server; pure: no I/O, no clock, no engine.
+
+Reconcile and every deploy carry out the same first step of the same plan, for whatever they find.
+Every stop is of something closed, or of something its user stopped: once true, true for ever.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from deployer.engine import Wanted
+from deployer.rollout.steps import Action, Step
+from deployer.rollout.strategies import STRATEGIES, route_when_settled
+from deployer.rollout.view import Condition, Observed, ServerView
+
+GIVE_UP_AFTER_STARTS = 6
+LONGEST_BACK_OFF_S = 60
+
+
+def plan(view: ServerView) -> tuple[Step, ...]:
+    """The steps that lead on from what was observed; none where all is as it should be.
+
+    Only the first is ever carried out before the next look. Waiting comes last: where there is something
+    to do beside it, that is done first.
+    """
+    if not view.workloads:
+        return tuple(_forget_the_route(view))
+    if rebuilt := tuple(_rebuild_the_route(view)):
+        return rebuilt
+    steps = (
+        *_roll_out(view),
+        *_heal(view),
+        *_halt(view),
+        *_overtake(view),
+        *_clear(view),
+        *_burn(view),
+        *_remove_superseded_servers(view),
+    )
+    acts = tuple(s for s in steps if s.action is not Action.WAIT)
+    return acts or steps[:1]
+
+
+def given_up(observed: Observed) -> bool:
+    """Whether it died so often that only a person starts it again."""
+    return observed.condition is Condition.ENDED and observed.workload.starts >= GIVE_UP_AFTER_STARTS
+
+
+def back_off_s(observed: Observed) -> float:
+    """Seconds until it may be brought back: none after its first end, then ever longer."""
+    starts, ending = observed.workload.starts, observed.workload.ending
+    if starts <= 1 or ending is None:
+        return 0
+    return max(0, min(2.0**starts, LONGEST_BACK_OFF_S) - ending.ago_s)
+
+
+def _forget_the_route(view: ServerView) -> Iterator[Step]:
+    if view.route.tag:
+        yield Step(action=Action.UNROUTE, cause="a route without a workload")
+
+
+def _rebuild_the_route(view: ServerView) -> Iterator[Step]:
+    """Before anything is closed: a lost route must not cost the revision that serves."""
+    if view.route.split or view.stopped:
+        return
+    if ready := [o for o in view.open if o.ready and o.workload.wanted is Wanted.RUNNING]:
+        yield route_when_settled(ready[-1], f"no route stands, and revision {ready[-1].revision} is ready")
+
+
+def _roll_out(view: ServerView) -> Iterator[Step]:
+    target = view.target
+    if target and not view.stopped and not view.serves(target):
+        yield STRATEGIES[target.workload.record.config.rollout](view, target)
+
+
+def _heal(view: ServerView) -> Iterator[Step]:
+    if view.stopped:
+        return
+    for o in view.serving:
+        if o.workload.wanted is not Wanted.RUNNING:
+            continue
+        if o.condition in (Condition.CREATED, Condition.ENDED):
+            if not given_up(o) and not back_off_s(o):
+                yield _step(Action.START, o, "it should serve and does not run")
+        elif o.ready and view.route.address_of(o.revision) != o.workload.address:
+            yield Step(action=Action.ROUTE, ref=o.ref, cause="it serves at a new address", backend=o.backend)
+        elif o.condition is Condition.UNREACHED and o.workload.age_s <= o.probes.startup_s:
+            yield _step(Action.WAIT, o, f"revision {o.revision} is starting")
+
+
+def _halt(view: ServerView) -> Iterator[Step]:
+    """What its user stopped: first out of the route, so that callers are told at once, then to its end."""
+    if not view.stopped:
+        return
+    for o in view.open:
+        if view.route.address_of(o.revision):
+            resting = replace(o.backend, address="")
+            yield Step(action=Action.ROUTE, ref=o.ref, cause="stopped by its user", backend=resting)
+        elif o.runs:
+            action = Action.RETIRE if view.serves(o) else Action.STOP
+            yield _step(action, o, "stopped by its user")
+
+
+def _overtake(view: ServerView) -> Iterator[Step]:
+    target = view.target
+    if target and view.route.split:
+        for o in view.open:
+            if o.revision != target.revision and not view.serves(o) and o.revision < target.revision:
+                yield _step(Action.CLOSE, o, superseded_by(target.revision))
+
+
+def superseded_by(revision: int) -> str:
+    """The cause by which a revision is closed for a later one."""
+    return f"superseded by revision {revision}"
+
+
+def _clear(view: ServerView) -> Iterator[Step]:
+    kept = _newest_refused(view)
+    for o in view.closed:
+        if o.runs:
+            never_served = o.refused and o.revision > _highest_serving(view)
+            yield _step(Action.STOP if never_served else Action.RETIRE, o, "no traffic goes to it any more")
+        elif o.revision != kept:
+            yield _step(Action.DELETE, o, "no plan wants it")
+
+
+def _newest_refused(view: ServerView) -> int | None:
+    """The refused revision that is kept, for its number, its log and its digest, until a later one serves."""
+    refused = [o.revision for o in view.closed if o.refused and o.revision > _highest_serving(view)]
+    return max(refused, default=None)
+
+
+def _highest_serving(view: ServerView) -> int:
+    return max((b.revision for b in view.route.split), default=0)
+
+
+def _burn(view: ServerView) -> Iterator[Step]:
+    for o in view.workloads:
+        if o.refused and o.revision > view.route.high:
+            yield _step(Action.CLOSE, o, o.workload.cause)
+
+
+def _remove_superseded_servers(view: ServerView) -> Iterator[Step]:
+    for o in view.serving:
+        for other in o.workload.record.supersedes:
+            if view.elsewhere.get(other.uuid) == other.revision:
+                cause = f"superseded by revision {o.revision} of {o.workload.record.name}"
+                yield Step(action=Action.REMOVE_SERVER, ref=o.ref, cause=cause, superseded=other.uuid)
+
+
+def _step(action: Action, observed: Observed, cause: str) -> Step:
+    return Step(action=action, ref=observed.ref, cause=cause)

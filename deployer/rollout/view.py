@@ -1,0 +1,144 @@
+"""One model server as it was observed: plain data, and what follows from it alone."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from uuid import UUID
+
+from deployer.config import Drain, Probes
+from deployer.engine import Health, Phase, Readiness, Ref, Wanted, Workload
+from deployer.gateway import Backend, Route
+
+
+class Condition(StrEnum):
+    """What a workload was seen to be, its own answer included; `running` where it was not asked."""
+
+    CREATED = "created"
+    RUNNING = "running"
+    UNREACHED = "unreached"
+    SILENT = "silent"
+    SICK = "sick"
+    READY = "ready"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True)
+class Observed:
+    """A workload, its answer to the health check, and for how many seconds this observer has seen it ready."""
+
+    workload: Workload
+    readiness: Readiness | None = None
+    ready_s: float = 0
+
+    @property
+    def condition(self) -> Condition:
+        if self.workload.phase is Phase.RUNNING:
+            return Condition(self.readiness.health) if self.readiness else Condition.RUNNING
+        return Condition(self.workload.phase)
+
+    @property
+    def revision(self) -> int:
+        return self.workload.revision
+
+    @property
+    def ref(self) -> Ref:
+        return self.workload.ref
+
+    @property
+    def refused(self) -> bool:
+        return self.workload.wanted is Wanted.REFUSED
+
+    @property
+    def runs(self) -> bool:
+        return self.workload.phase is Phase.RUNNING
+
+    @property
+    def ready(self) -> bool:
+        return self.runs and self.readiness is not None and self.readiness.health is Health.READY
+
+    @property
+    def probes(self) -> Probes:
+        return self.workload.record.config.probes or Probes()
+
+    @property
+    def drain(self) -> Drain:
+        return self.workload.record.config.drain or Drain()
+
+    @property
+    def backend(self) -> Backend:
+        """What the route says while it serves."""
+        return Backend(self.revision, self.workload.address, self.workload.stamps_revision)
+
+    @property
+    def answer(self) -> str:
+        """What it said to its health check, or how it ended, in words."""
+        if self.workload.ending:
+            return self.workload.ending.message
+        return self.readiness.message if self.readiness else ""
+
+
+@dataclass(frozen=True)
+class ServerView:
+    """The route and the workloads of one server; workloads by rising revision.
+
+    Attributes:
+        server: platform name.
+        elsewhere: the revision at which each other server stands; only where a record speaks of others.
+    """
+
+    server: str
+    route: Route
+    workloads: tuple[Observed, ...]
+    elsewhere: Mapping[UUID, int] = field(default_factory=dict)
+
+    def serves(self, observed: Observed) -> bool:
+        return self.route.names(observed.revision)
+
+    def is_open(self, observed: Observed) -> bool:
+        """Whether it takes traffic, or may still come to."""
+        return not observed.refused and (self.serves(observed) or observed.revision > self.route.high)
+
+    @property
+    def open(self) -> tuple[Observed, ...]:
+        return tuple(o for o in self.workloads if self.is_open(o))
+
+    @property
+    def closed(self) -> tuple[Observed, ...]:
+        """Those that may never take traffic again."""
+        return tuple(o for o in self.workloads if not self.serves(o) and o.revision <= self.route.high)
+
+    @property
+    def serving(self) -> tuple[Observed, ...]:
+        return tuple(o for o in self.workloads if self.serves(o))
+
+    @property
+    def target(self) -> Observed | None:
+        """The highest revision that is not closed: what the server shall be."""
+        return self.open[-1] if self.open else None
+
+    @property
+    def stopped(self) -> bool:
+        """Whether its user stopped it: the mark of the highest open revision is the server's."""
+        return self.target is not None and self.target.workload.wanted is Wanted.STOPPED
+
+    @property
+    def speaking(self) -> Observed | None:
+        """What a caller is told of: what the route names, else the highest open, else the highest."""
+        for candidates in (self.serving, self.open, self.workloads):
+            if candidates:
+                return candidates[-1]
+        return None
+
+    @property
+    def highest_number(self) -> int:
+        """The highest revision number ever seen."""
+        remembered = (e.number for o in self.workloads for e in o.workload.record.history)
+        return max([self.route.high, *(o.revision for o in self.workloads), *remembered])
+
+    def with_token(self, token: str) -> Observed | None:
+        return next((o for o in self.workloads if o.workload.record.token == token), None)
+
+
+def needs_probe(view: ServerView, observed: Observed) -> bool:
+    """Whether its answer can matter: it runs, may take traffic, and its user has not stopped it."""
+    return observed.runs and view.is_open(observed) and not view.stopped

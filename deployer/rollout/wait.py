@@ -1,0 +1,22 @@
+"""Deadlines."""
+
+import time
+from dataclasses import dataclass, field
+
+POLL_S = 0.03
+
+
+@dataclass(frozen=True)
+class Deadline:
+    """A span of time that begins when it is made."""
+
+    seconds: float
+    began: float = field(default_factory=time.monotonic)
+
+    @property
+    def left_s(self) -> float:
+        return max(0.0, self.began + self.seconds - time.monotonic())
+
+    @property
+    def passed(self) -> bool:
+        return self.left_s <= 0
