@@ -1,0 +1,222 @@
+"""The bytes of models, by digest."""
+
+import fcntl
+import hashlib
+import os
+import re
+import secrets
+import shutil
+import time
+from collections.abc import Iterator, Set
+from contextlib import contextmanager, suppress
+from errno import EDQUOT, EFBIG, ENOSPC
+from pathlib import Path
+
+from deployer.errors import DeployerError, ModelGone, StateDirectoryUnusable
+from deployer.sources.fetch import fetch
+
+DIGEST = re.compile(r"[0-9a-f]{64}")
+UNFINISHED = ".tmp-"
+FOLDER, FILE = "folder", "file"
+UNTOUCHED_S = 24 * 3600.0
+UNLOCKED_S = 60.0
+"""A copy this old has its lock, or nobody."""
+
+
+class Store:
+    """Keeps each model once, under the digest of its bytes; any number of deployers may share it.
+
+    An entry is `<root>/<digest>/folder/…` for a model that is a folder, `<root>/<digest>/file/<its name>`
+    for one that is a single file. What is being copied lies in `<root>/.tmp-…`, locked by whoever copies it.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def add(self, uri: str) -> str:
+        """Copy the model at a URI into the store.
+
+        Returns:
+            The digest of what was copied: 64 hex digits.
+
+        Raises:
+            InvalidConfig, ModelNotFound, InvalidModel: as `deployer.sources.fetch.fetch`.
+            StateDirectoryUnusable: the store cannot be written, or is full.
+        """
+        with self._writing(), self._unfinished() as entry:
+            model = fetch(uri, entry / FOLDER)
+            if model != entry / FOLDER:
+                (entry / FOLDER).rename(entry / FILE)
+                model = entry / FILE / model.name
+            digest = digest_of(model)
+            _flush(entry)
+            self._keep(entry, digest)
+            return digest
+
+    def has(self, digest: str) -> bool:
+        """Whether a model's bytes are here."""
+        return bool(DIGEST.fullmatch(digest)) and (self.root / digest).is_dir()
+
+    def path(self, digest: str) -> Path:
+        """The model's folder, or the model's file where it is a single file; asking for it counts as a touch.
+
+        Raises:
+            ModelGone: its bytes are not here.
+        """
+        with suppress(OSError):
+            self._touch(digest)
+        if not self.has(digest):
+            raise ModelGone(
+                f"The bytes of the model {digest[:12]} are no longer in {self.root}.",
+                hint="Deploy the model again from where it is.",
+            )
+        entry = self.root / digest
+        return next((entry / FILE).iterdir(), entry) if (entry / FILE).is_dir() else entry / FOLDER
+
+    def collect(self, keep: Set[str], untouched_s: float = UNTOUCHED_S) -> set[str]:
+        """Remove the models that nobody names in `keep` and nobody touched for so many seconds, and broken-off copies.
+
+        Returns:
+            The digests of the models that were removed.
+
+        Raises:
+            StateDirectoryUnusable: the store cannot be written.
+        """
+        if not self.root.is_dir():
+            return set()
+        with self._writing():
+            for path in self.root.glob(f"{UNFINISHED}*"):
+                _remove_if_abandoned(path)
+            return {entry.name for entry in self._unnamed(keep) if self._removed(entry, untouched_s)}
+
+    def _unnamed(self, keep: Set[str]) -> list[Path]:
+        return [path for path in self.root.iterdir() if DIGEST.fullmatch(path.name) and path.name not in keep]
+
+    def _removed(self, entry: Path, untouched_s: float) -> bool:
+        # Another collector may be faster at any line.
+        with suppress(FileNotFoundError):
+            if _untouched(entry, untouched_s):
+                with _lock(entry) as locked:
+                    return locked and self._set_aside(entry, untouched_s)
+        return False
+
+    def _set_aside(self, entry: Path, untouched_s: float) -> bool:
+        aside = entry.rename(self._new_name())
+        if _untouched(aside, untouched_s):
+            shutil.rmtree(aside, ignore_errors=True)
+            return True
+        # Somebody touched it after the first look, and counts on it.
+        with suppress(OSError):
+            aside.rename(entry)
+        return False
+
+    def _keep(self, entry: Path, digest: str) -> None:
+        if self._touch(digest):
+            return
+        os.utime(entry)
+        try:
+            entry.rename(self.root / digest)
+        except OSError:
+            if not self._touch(digest):
+                raise
+        _fsync(self.root)
+
+    def _touch(self, digest: str) -> bool:
+        try:
+            os.utime(self.root / digest)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def _new_name(self) -> Path:
+        return self.root / f"{UNFINISHED}{secrets.token_hex(8)}"
+
+    @contextmanager
+    def _unfinished(self) -> Iterator[Path]:
+        entry = self._new_name()
+        entry.mkdir(parents=True)
+        try:
+            with _lock(entry):
+                yield entry
+        finally:
+            shutil.rmtree(entry, ignore_errors=True)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise self._unusable(error) from None
+
+    def _unusable(self, error: OSError) -> DeployerError:
+        if error.errno in (ENOSPC, EDQUOT, EFBIG):
+            hint = "Free some space, or remove what is no longer needed with `model-deployer prune`."
+        else:
+            hint = "Make it writable for this user, or name another state directory."
+        return StateDirectoryUnusable(f"The model store {self.root} cannot be written: {error.strerror}.", hint=hint)
+
+
+def digest_of(model: Path) -> str:
+    """The SHA-256 of a model's bytes and their places in it, as 64 hex digits.
+
+    It is taken over the sorted lines `path NUL size NUL sha256(content)`, the paths relative and with
+    slashes; times, permissions and order do not matter. A single file's path is `./` and its name, which
+    tells it from a folder that holds just this file.
+    """
+    if model.is_file():
+        lines = [_line(f"./{model.name}", model)]
+    else:
+        lines = [_line(file.relative_to(model).as_posix(), file) for file in _files(model)]
+    return hashlib.sha256(b"".join(sorted(lines))).hexdigest()
+
+
+def _line(place: str, file: Path) -> bytes:
+    with file.open("rb") as stream:
+        content = hashlib.file_digest(stream, "sha256").hexdigest()
+        size = os.fstat(stream.fileno()).st_size
+    return os.fsencode(f"{place}\0{size}\0{content}\n")
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    return (Path(parent, name) for parent, _, names in os.walk(folder) for name in names)
+
+
+def _flush(entry: Path) -> None:
+    """So that a machine that loses power finds either no entry or a whole one."""
+    for parent, _, names in os.walk(entry):
+        for name in names:
+            _fsync(Path(parent, name))
+        _fsync(Path(parent))
+
+
+def _fsync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _lock(folder: Path) -> Iterator[bool]:
+    """Whether the folder's lock was free, and is ours now; the kernel frees it when its holder dies."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield True
+    except BlockingIOError:
+        yield False
+    finally:
+        os.close(descriptor)
+
+
+def _remove_if_abandoned(unfinished: Path) -> None:
+    with suppress(FileNotFoundError):
+        if _untouched(unfinished, UNLOCKED_S):
+            with _lock(unfinished) as locked:
+                if locked:
+                    shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _untouched(entry: Path, seconds: float) -> bool:
+    return time.time() - entry.stat().st_mtime >= seconds
