@@ -1,0 +1,52 @@
+"""Which engines the tests can reach, and which they must."""
+
+import os
+import shutil
+import sys
+from collections.abc import Callable
+
+import pytest
+
+
+def _memory() -> str:
+    return ""
+
+
+def _process() -> str:
+    if sys.platform not in ("linux", "darwin"):
+        return "use Linux or macOS"
+    traefik = shutil.which("traefik", path=os.path.dirname(sys.executable))
+    return "" if traefik else "run `make setup`, which brings Traefik"
+
+
+HOW_TO_GET: dict[str, Callable[[], str]] = {"memory": _memory, "process": _process}
+"""What to do to get each engine of this version; empty where it can be reached."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--engines",
+        default=os.environ.get("ENGINES", ""),
+        help="Engines that must be reachable, or `all`; without it those that are reachable are tested.",
+    )
+
+
+def _required(config: pytest.Config) -> list[str]:
+    names = config.getoption("engines").replace(",", " ").split()
+    return list(HOW_TO_GET) if "all" in names else names
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    known = ", ".join(HOW_TO_GET)
+    for name in _required(config):
+        if name not in HOW_TO_GET:
+            raise pytest.UsageError(f"ENGINES names {name}: this version has no such flavor, only {known}")
+        if advice := HOW_TO_GET[name]():
+            raise pytest.UsageError(f"ENGINES names {name}, which cannot be reached here: {advice}")
+
+
+def pytest_report_header() -> list[str]:
+    return [
+        f"engine {name}: not tested, it cannot be reached: {advice}" if (advice := how()) else f"engine {name}: tested"
+        for name, how in HOW_TO_GET.items()
+    ]
