@@ -1,0 +1,120 @@
+"""What the plan says in the cases that matter most."""
+
+from dataclasses import replace
+from uuid import UUID
+
+import pytest
+
+from deployer.engine import Ending, Wanted
+from deployer.gateway import Route
+from deployer.records.record import SupersededServer
+from deployer.rollout.plan import GIVE_UP_AFTER_STARTS, plan
+from deployer.rollout.steps import Action
+from deployer.rollout.view import Condition, Observed, ServerView
+from support.worlds import observed, record, routed_to
+
+
+def first(route: Route, *workloads: Observed) -> tuple[Action, int] | None:
+    steps = plan(ServerView("s", route, workloads))
+    return (steps[0].action, steps[0].ref.revision) if steps and steps[0].ref else None
+
+
+def ended(revision: int, *, starts: int, ago_s: float = 100, **fields: object) -> Observed:
+    ending = Ending(exit_code=7, message="exit code 7", ago_s=ago_s)
+    return observed(revision, Condition.ENDED, starts=starts, ending=ending, **fields)
+
+
+def test_a_created_revision_is_started() -> None:
+    assert first(routed_to(None), observed(1, Condition.CREATED)) == (Action.START, 1)
+
+
+def test_a_ready_revision_settles_before_it_takes_traffic() -> None:
+    serving = observed(1, Condition.READY)
+    assert first(routed_to(1), serving, observed(2, Condition.READY, ready_s=0.5)) == (Action.WAIT, 2)
+    assert first(routed_to(1), serving, observed(2, Condition.READY, ready_s=1.5)) == (Action.ROUTE, 2)
+
+
+def test_the_old_revision_is_retired_only_once_the_route_has_left_it() -> None:
+    both = observed(1, Condition.READY), observed(2, Condition.READY)
+    assert first(routed_to(2), *both) == (Action.RETIRE, 1)
+
+
+@pytest.mark.parametrize("condition", [Condition.UNREACHED, Condition.SILENT, Condition.SICK])
+def test_a_revision_that_is_not_ready_is_waited_for_within_its_budget_and_closed_beyond(condition: Condition) -> None:
+    serving = observed(1, Condition.READY)
+    assert first(routed_to(1), serving, observed(2, condition, age_s=19)) == (Action.WAIT, 2)
+    assert first(routed_to(1), serving, observed(2, condition, age_s=21)) == (Action.CLOSE, 2)
+
+
+def test_a_revision_that_ended_before_it_was_ready_is_closed_with_its_exit_code() -> None:
+    (step, *_) = plan(ServerView("s", routed_to(1), (observed(1, Condition.READY), ended(2, starts=1))))
+    assert (step.action, step.cause) == (Action.CLOSE, "it ended before it was ready: exit code 7")
+
+
+def test_a_revision_whose_port_was_taken_is_started_once_more_only() -> None:
+    assert first(routed_to(None), ended(1, starts=1, port_lost=True)) == (Action.START, 1)
+    assert first(routed_to(None), ended(1, starts=2, port_lost=True)) == (Action.CLOSE, 1)
+
+
+def test_a_server_that_died_is_brought_back_at_once_and_then_ever_later() -> None:
+    assert first(routed_to(1), ended(1, starts=1, ago_s=0)) == (Action.START, 1)
+    assert first(routed_to(1), ended(1, starts=3, ago_s=7)) is None
+    assert first(routed_to(1), ended(1, starts=3, ago_s=9)) == (Action.START, 1)
+
+
+def test_a_server_that_dies_again_and_again_is_given_up() -> None:
+    assert first(routed_to(1), ended(1, starts=GIVE_UP_AFTER_STARTS, ago_s=10_000)) is None
+
+
+def test_a_hung_server_is_left_alone() -> None:
+    assert first(routed_to(1), observed(1, Condition.SILENT, age_s=1)) is None
+
+
+def test_a_lost_route_is_rebuilt_before_anything_is_closed() -> None:
+    lost = first(routed_to(None), observed(1, Condition.READY), observed(2, Condition.UNREACHED))
+    assert lost == (Action.ROUTE, 1)
+
+
+def test_a_new_address_is_routed_for_the_same_revision() -> None:
+    (step,) = plan(ServerView("s", routed_to(1, address="http://old"), (observed(1, Condition.READY),)))
+    assert step.action is Action.ROUTE and step.backend and step.backend.address == "http://1"
+
+
+def test_a_stopped_server_leaves_its_route_before_it_is_stopped() -> None:
+    stopped = observed(1, Condition.RUNNING, Wanted.STOPPED)
+    (step,) = plan(ServerView("s", routed_to(1), (stopped,)))
+    assert step.action is Action.ROUTE and step.backend and step.backend.address == ""
+    assert first(routed_to(1, address=""), stopped) == (Action.RETIRE, 1)
+    assert first(routed_to(1, address=""), observed(1, Condition.ENDED, Wanted.STOPPED)) is None
+
+
+def test_a_deploy_after_a_stop_starts_the_new_revision_and_not_the_old() -> None:
+    stopped = observed(1, Condition.ENDED, Wanted.STOPPED)
+    assert first(routed_to(1, address=""), stopped, observed(2, Condition.CREATED)) == (Action.START, 2)
+
+
+def test_what_was_overtaken_is_closed() -> None:
+    overtaken, later = observed(2, Condition.UNREACHED), observed(3, Condition.UNREACHED)
+    assert first(routed_to(1), observed(1, Condition.READY), overtaken, later) == (Action.CLOSE, 2)
+
+
+def test_only_the_newest_refused_revision_is_kept_and_only_until_a_later_one_serves() -> None:
+    refused = [observed(n, Condition.ENDED, Wanted.REFUSED) for n in (2, 3)]
+    assert first(routed_to(1, high=3), observed(1, Condition.READY), *refused) == (Action.DELETE, 2)
+    assert first(routed_to(1, high=3), observed(1, Condition.READY), refused[1]) is None
+    assert first(routed_to(4), refused[1], observed(4, Condition.READY)) == (Action.DELETE, 3)
+
+
+def test_a_superseded_server_goes_once_the_revision_serves_and_only_at_the_revision_it_stood_at() -> None:
+    other = UUID(int=2)
+    superseding = record(1, (SupersededServer(uuid=other, revision=3),))
+    ready = observed(1, Condition.READY, record=superseding)
+    view = ServerView("s", routed_to(None), (ready,), {other: 3})
+    assert [step.action for step in plan(view)] == [Action.ROUTE]
+    assert [step.superseded for step in plan(replace(view, route=routed_to(1)))] == [other]
+    assert not plan(replace(view, route=routed_to(1), elsewhere={other: 4}))
+
+
+def test_a_route_without_a_workload_is_removed() -> None:
+    (step,) = plan(ServerView("s", routed_to(1), ()))
+    assert step.action is Action.UNROUTE

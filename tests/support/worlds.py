@@ -1,0 +1,124 @@
+"""Views made by hand, and a world in which every step does what it says."""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from uuid import UUID
+
+from deployer.config import ModelServerConfig, Probes
+from deployer.engine import Ending, Health, Phase, Readiness, Wanted, Workload
+from deployer.gateway import Backend, Route
+from deployer.records.record import Record, SupersededServer
+from deployer.rollout.steps import Action, Step
+from deployer.rollout.view import Condition, Observed, ServerView
+
+SERVER_UUID = UUID(int=1)
+LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
+CONFIG = ModelServerConfig(model_uri="model", name="s", probes=Probes(startup_s=20, settle_s=1))
+HEALTHS = {
+    Condition.READY: Health.READY,
+    Condition.SICK: Health.SICK,
+    Condition.SILENT: Health.SILENT,
+    Condition.UNREACHED: Health.UNREACHED,
+}
+
+
+def record(revision: int, supersedes: tuple[SupersededServer, ...] = ()) -> Record:
+    return Record(
+        uuid=SERVER_UUID,
+        name="s",
+        revision=revision,
+        token=f"token-{revision}",
+        request_id=f"request-{revision}",
+        origin=revision,
+        config=CONFIG,
+        digest=f"digest-{revision}",
+        model_type="",
+        cause="deployed",
+        created_at=LONG_AGO,
+        server_created_at=LONG_AGO,
+        supersedes=supersedes,
+    )
+
+
+RECORDS = {revision: record(revision) for revision in range(1, 6)}
+
+
+def observed(
+    revision: int,
+    condition: Condition,
+    wanted: Wanted = Wanted.RUNNING,
+    *,
+    ready_s: float = 10,
+    **fields: object,
+) -> Observed:
+    phases = {Condition.CREATED: Phase.CREATED, Condition.ENDED: Phase.ENDED}
+    ending = Ending(exit_code=7, message="exit code 7", ago_s=100) if condition is Condition.ENDED else None
+    workload = Workload(
+        record=RECORDS[revision],
+        wanted=wanted,
+        cause="a test says so",
+        phase=phases.get(condition, Phase.RUNNING),
+        address=f"http://{revision}",
+        age_s=5,
+        starts=0 if condition is Condition.CREATED else 1,
+        ending=ending,
+    )
+    workload = replace(workload, **fields)  # type: ignore[arg-type]
+    health = HEALTHS.get(condition)
+    return Observed(workload, Readiness(health) if health else None, ready_s if condition is Condition.READY else 0)
+
+
+def routed_to(revision: int | None, high: int = 0, *, address: str | None = None) -> Route:
+    if revision is None:
+        return Route((), high, "tag" if high else "")
+    return Route((Backend(revision, f"http://{revision}" if address is None else address),), max(high, revision), "tag")
+
+
+@dataclass
+class IdealWorld:
+    """One server for which every step succeeds at once, and whatever runs and is asked is ready."""
+
+    view: ServerView
+
+    def carry_out(self, step: Step) -> None:
+        ref = step.ref
+        match step.action:
+            case Action.START | Action.WAIT:
+                self._change(ref, lambda o: self._ready(o))
+            case Action.CLOSE:
+                assert ref
+                self._route(replace(self.view.route, high=max(self.view.route.high, ref.revision), tag="tag"))
+                self._change(ref, lambda o: self._marked(o, Wanted.REFUSED))
+            case Action.ROUTE:
+                assert step.backend
+                high = max(self.view.route.high, step.backend.revision)
+                self._route(Route((step.backend,), high, "tag"))
+            case Action.STOP | Action.RETIRE:
+                self._change(ref, self._ended)
+            case Action.DELETE:
+                kept = tuple(o for o in self.view.workloads if o.ref != ref)
+                self.view = replace(self.view, workloads=kept)
+            case Action.UNROUTE:
+                self._route(Route())
+            case Action.REMOVE_SERVER:
+                self.view = replace(self.view, elsewhere={})
+
+    def _route(self, route: Route) -> None:
+        self.view = replace(self.view, route=route)
+
+    def _change(self, ref: object, change: object) -> None:
+        assert callable(change)
+        changed = tuple(change(o) if o.ref == ref else o for o in self.view.workloads)
+        self.view = replace(self.view, workloads=changed)
+
+    @staticmethod
+    def _ready(o: Observed) -> Observed:
+        return observed(o.revision, Condition.READY, o.workload.wanted)
+
+    @staticmethod
+    def _ended(o: Observed) -> Observed:
+        return observed(o.revision, Condition.ENDED, o.workload.wanted)
+
+    @staticmethod
+    def _marked(o: Observed, wanted: Wanted) -> Observed:
+        return replace(o, workload=replace(o.workload, wanted=wanted))
