@@ -1,0 +1,17 @@
+"""Exit codes in words."""
+
+import signal
+
+UNSEEN = "it ended unseen: killed together with its starter, or the machine was restarted"
+
+
+def in_words(exit_code: int) -> str:
+    """What an exit code, negative for a signal, tells a person."""
+    if exit_code >= 0:
+        return f"it exited with code {exit_code}"
+    try:
+        name = signal.Signals(-exit_code).name
+    except ValueError:
+        name = f"signal {-exit_code}"
+    hint = "; the system does that when memory runs out" if exit_code == -signal.SIGKILL else ""
+    return f"it was ended by {name}{hint}"

@@ -1,0 +1,123 @@
+"""What the folder of a process tells: whether it runs, since when, and how it ended."""
+
+import contextlib
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from deployer.engine import Ending
+from deployer.processes import files
+from deployer.processes.ending import UNSEEN, in_words
+from deployer.processes.identity import Identity, boot_id, uptime_s
+from deployer.processes.log import LogReader
+
+
+class ProcessFolder:
+    """The folder of one process; held by a lock as long as the process runs."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder.absolute()
+
+    def prepare(self) -> None:
+        """Make the folder, wanted running, where it is not there yet."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not (self.folder / files.WANTED).exists():
+            self.mark(files.RUNNING)
+        os.close(os.open(self.folder / files.LOCK, os.O_RDWR | os.O_CREAT, 0o600))
+
+    def mark(self, state: str, cause: str = "") -> None:
+        """Write down whether it shall run; only `running` lets it start."""
+        files.write(self.folder / files.WANTED, {"state": state, "cause": cause})
+
+    @contextlib.contextmanager
+    def resting(self) -> Iterator[bool]:
+        """Whether nothing runs. If so, nothing starts while the context is open: keep it short."""
+        try:
+            lock = os.open(self.folder / files.LOCK, os.O_RDONLY)
+        except (FileNotFoundError, NotADirectoryError):
+            yield True
+            return
+        try:
+            yield _shared(lock)
+        finally:
+            os.close(lock)
+
+    def held(self) -> bool:
+        """Whether it runs: the lock says so, whatever the pid."""
+        with self.resting() as resting:
+            return not resting
+
+    def identity(self) -> Identity | None:
+        """Of the server started last; it is alive only if the lock is held and the identity `lives`."""
+        try:
+            return Identity(**files.read(self.folder / files.PID))
+        except TypeError:
+            return None
+
+    def port(self) -> int | None:
+        """The port it was last started with, or is to be started with."""
+        port = files.read(self.folder / files.ADDRESS).get("port")
+        return port if isinstance(port, int) else None
+
+    def starts(self) -> int:
+        """How often it was started since that was last forgotten."""
+        try:
+            return (self.folder / files.STARTS).read_bytes().count(b"\n")
+        except (FileNotFoundError, NotADirectoryError):
+            return 0
+
+    def forget_starts(self) -> None:
+        """Begin the count anew."""
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            (self.folder / files.STARTS).unlink()
+
+    def age_s(self) -> float | None:
+        """Seconds since it was started, by the machine's uptime; 0 while it is starting, None where it never was."""
+        with self.resting() as resting:
+            return self.age_if(resting)
+
+    def age_if(self, resting: bool) -> float | None:
+        """The same within `resting`."""
+        identity = self.identity()
+        if not resting and not (identity and (identity.lives or not identity.is_here)):
+            return 0.0
+        if identity is None:
+            return None
+        return identity.age_s if identity.age_s is not None else self._seconds_since_written(files.PID)
+
+    def ending(self) -> Ending | None:
+        """How its last run ended; None while it runs and where it never did."""
+        with self.resting() as resting:
+            return self.ending_if(resting)
+
+    def ending_if(self, resting: bool) -> Ending | None:
+        """The same within `resting`."""
+        if not resting:
+            return None
+        if ended := files.read(self.folder / files.ENDED):
+            same_boot = ended["boot"] == boot_id()
+            ago_s = uptime_s() - ended["at"] if same_boot else self._seconds_since_written(files.ENDED)
+            return Ending(exit_code=ended["exit_code"], message=in_words(ended["exit_code"]), ago_s=max(0.0, ago_s))
+        if (age_s := self.age_if(True)) is not None or self.starts():
+            return Ending(exit_code=None, message=UNSEEN, ago_s=age_s or 0.0)
+        return None
+
+    def log(self) -> LogReader:
+        """Reads what it writes."""
+        return LogReader(self.folder / files.LOG)
+
+    def _seconds_since_written(self, name: str) -> float:
+        try:
+            return max(0.0, time.time() - (self.folder / name).stat().st_mtime)
+        except FileNotFoundError:
+            return 0.0
+
+
+def _shared(lock: int) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -1,0 +1,69 @@
+"""What a starter is told on its standard input, and what it answers by its exit code."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from enum import IntEnum
+
+
+class Outcome(IntEnum):
+    """What came of a start; the exit code of the process that was asked for it."""
+
+    STARTED = 0
+    ALREADY_RUNS = 75
+    DELETED = 76
+    NOT_WANTED = 77
+    NO_PORT = 78
+    FAILED = 79
+    KILLED = 80
+
+
+class NotStarted(Exception):
+    """The server was not started."""
+
+    def __init__(self, outcome: Outcome, message: str = "") -> None:
+        super().__init__(message)
+        self.outcome = outcome
+        self.message = message
+
+
+@dataclass(frozen=True, kw_only=True)
+class Instructions:
+    """How to start a server. They may hold secrets: they go through a pipe, never to a disk.
+
+    Attributes:
+        fill: what stands for `{name}` in `argv` and in the `filled` variables, beside the starter's own
+            `{port}` and `{descriptor}`.
+        filled: names of the variables in `env` that hold such places.
+        ports: the first that can be bound is the server's; without any it has no address.
+        takes_descriptor: the server inherits the bound socket; otherwise it is let go for it to bind anew.
+        log_limit: bytes that its log may take, roughly.
+        die_at: where the starter is to kill itself, for tests of what it leaves.
+    """
+
+    argv: list[str]
+    env: dict[str, str]
+    fill: dict[str, str] = field(default_factory=dict)
+    filled: list[str] = field(default_factory=list)
+    ports: list[int] = field(default_factory=list)
+    takes_descriptor: bool = False
+    log_limit: int
+    die_at: str = ""
+
+    def as_json(self) -> str:
+        return json.dumps(asdict(self))
+
+    def command(self, places: Mapping[str, str]) -> list[str]:
+        """The arguments, all places filled."""
+        return [_filled(item, {**self.fill, **places}) for item in self.argv]
+
+    def environment(self, places: Mapping[str, str]) -> dict[str, str]:
+        """The whole environment, the places of the filled variables filled."""
+        values = {**self.fill, **places}
+        return {name: _filled(text, values) if name in self.filled else text for name, text in self.env.items()}
+
+
+def _filled(text: str, values: Mapping[str, str]) -> str:
+    """Filled in one pass, so that a value which itself holds `{port}` stays as it is."""
+    return re.sub(r"\{(\w+)\}", lambda place: values.get(place[1], place[0]), text)

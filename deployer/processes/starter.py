@@ -1,0 +1,217 @@
+"""Starts one server and stays as its small parent; run as a program, with the server's folder as argument.
+
+The server holds an exclusive lock on its folder: held means that it runs. It is let go only after its pid
+is written, so whoever is killed in between, nothing runs that nobody knows. Only the standard library is used.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import signal
+import socket
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import NoReturn
+
+from deployer.processes import files
+from deployer.processes.identity import identify
+from deployer.processes.instructions import Instructions, NotStarted, Outcome
+from deployer.processes.parent import stay
+
+LOCK_PATIENCE_S = 1.0
+GO = b"g"
+LOOPBACK = "127.0.0.1"
+NOT_FOR_THE_PARENT = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
+
+
+def main() -> int:
+    """Fork the real starter, and exit with its outcome once that is known."""
+    folder, instructions = Path(sys.argv[1]), Instructions(**json.load(sys.stdin))
+    reading, writing = os.pipe()
+    if os.fork() == 0:
+        os.close(reading)
+        _be_the_starter(folder, instructions, writing)
+    os.close(writing)
+    with open(reading, encoding="utf-8") as pipe:
+        said = pipe.readline()
+    outcome, message = json.loads(said) if said else (Outcome.KILLED, "")
+    print(message, file=sys.stderr)
+    return int(outcome)
+
+
+def _be_the_starter(folder: Path, instructions: Instructions, pipe: int) -> NoReturn:
+    try:
+        if server := _start(folder, instructions, pipe):
+            stay(server, folder, instructions.log_limit)
+    finally:
+        os._exit(0)
+
+
+def _start(folder: Path, instructions: Instructions, pipe: int) -> int | None:
+    server, said = None, (Outcome.STARTED, "")
+    try:
+        _detach(folder)
+        server = _Start(folder, instructions).run()
+    except NotStarted as reason:
+        said = reason.outcome, reason.message
+    except Exception as error:
+        said = Outcome.FAILED, f"{type(error).__name__}: {error}"
+    with contextlib.suppress(OSError):
+        os.write(pipe, f"{json.dumps(said)}\n".encode())
+    os.close(pipe)
+    return server
+
+
+def _detach(folder: Path) -> None:
+    """Signals meant for whoever asked wait for ever; the server gets its own share of them once it unblocks them."""
+    os.setsid()
+    signal.pthread_sigmask(signal.SIG_BLOCK, NOT_FOR_THE_PARENT)
+    null = os.open(os.devnull, os.O_RDWR)
+    for standard in range(3):
+        os.dup2(null, standard)
+    try:
+        os.chdir(folder)
+    except FileNotFoundError:
+        raise NotStarted(Outcome.DELETED) from None
+
+
+class _Start:
+    """The order of effects of one start."""
+
+    def __init__(self, folder: Path, instructions: Instructions) -> None:
+        self._folder = folder
+        self._instructions = instructions
+
+    def run(self) -> int:
+        """The pid of the server, which runs.
+
+        Raises:
+            NotStarted: it does not, and nothing of it is left.
+        """
+        lock = self._lock()
+        self._reached("locked")
+        if files.read(self._folder / files.WANTED).get("state") != files.RUNNING:
+            raise NotStarted(Outcome.NOT_WANTED)
+        self._count()
+        self._reached("counted")
+        bound = self._bind()
+        self._reached("addressed")
+        return self._launch(lock, bound)
+
+    def _lock(self) -> int:
+        """Observers hold the lock for an instant, so a first refusal says nothing."""
+        path = self._folder / files.LOCK
+        try:
+            lock = os.open(path, os.O_RDWR)
+            _take(lock)
+            if not os.path.samestat(os.stat(path), os.fstat(lock)):
+                raise NotStarted(Outcome.DELETED)
+        except FileNotFoundError:
+            raise NotStarted(Outcome.DELETED) from None
+        return lock
+
+    def _count(self) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            (self._folder / files.ENDED).unlink()
+        with open(self._folder / files.STARTS, "a", encoding="ascii") as starts:
+            starts.write(f"{time.time():.3f}\n")
+
+    def _bind(self) -> socket.socket | None:
+        if not self._instructions.ports:
+            return None
+        bound = _first_bound(self._instructions.ports)
+        address = {"port": bound.getsockname()[1]}
+        if files.read(self._folder / files.ADDRESS) != address:
+            files.write(self._folder / files.ADDRESS, address)
+        return bound
+
+    def _launch(self, lock: int, bound: socket.socket | None) -> int:
+        waiting, go = os.pipe()
+        server = os.fork()
+        if server == 0:
+            os.close(go)
+            self._become_the_server(lock, bound, waiting)
+        os.close(waiting)
+        if bound:
+            bound.close()
+        self._reached("forked")
+        identity = identify(server)
+        if identity is None:
+            raise NotStarted(Outcome.FAILED, "it ended before its pid was known")
+        files.write(self._folder / files.PID, asdict(identity))
+        self._reached("named")
+        os.write(go, GO)
+        os.close(go)
+        self._reached("released")
+        return server
+
+    def _become_the_server(self, lock: int, bound: socket.socket | None, waiting: int) -> NoReturn:
+        try:
+            os.setsid()
+            _restore_signals()
+            log = os.open(self._folder / files.LOG, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+            os.dup2(log, 1)
+            os.dup2(log, 2)
+            if os.read(waiting, 1) == GO:
+                self._execute(lock, bound)
+        finally:
+            os._exit(127)
+
+    def _execute(self, lock: int, bound: socket.socket | None) -> None:
+        os.set_inheritable(lock, True)
+        places = {}
+        if bound:
+            places["port"] = str(bound.getsockname()[1])
+        if bound and self._instructions.takes_descriptor:
+            bound.set_inheritable(True)
+            places["descriptor"] = str(bound.fileno())
+        argv = self._instructions.command(places)
+        try:
+            os.execvpe(argv[0], argv, self._instructions.environment(places))
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
+            os.write(2, f"cannot run {argv[0]}: {reason}\n".encode())
+
+    def _reached(self, point: str) -> None:
+        if point == self._instructions.die_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _take(lock: int) -> None:
+    deadline = time.monotonic() + LOCK_PATIENCE_S
+    while True:
+        try:
+            return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise NotStarted(Outcome.ALREADY_RUNS) from None
+        time.sleep(0.005)
+
+
+def _first_bound(ports: list[int]) -> socket.socket:
+    reason = ""
+    for port in ports:
+        candidate = socket.socket()
+        candidate.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            candidate.bind((LOOPBACK, port))
+        except OSError as error:
+            candidate.close()
+            reason = f"port {port} of {LOOPBACK}: {error.strerror}"
+        else:
+            return candidate
+    raise NotStarted(Outcome.NO_PORT, reason)
+
+
+def _restore_signals() -> None:
+    """What is ignored would stay so in the server."""
+    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
+if __name__ == "__main__":
+    sys.exit(main())
