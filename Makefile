@@ -23,7 +23,7 @@ $(MADE_BY):
 	@touch $@
 
 .venv/installed: $(MADE_BY) requirements.lock pyproject.toml
-	$(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes --no-deps -r requirements.lock
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
