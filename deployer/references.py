@@ -76,7 +76,8 @@ def _of_block(reference: str) -> BaseModelDeployer:
     from prefect.blocks.core import Block  # noqa: PLC0415
 
     try:
-        block: Any = Block.load(reference, _sync=True)
+        load_block: Any = Block.load
+        block = load_block(reference, _sync=True)
     except ValueError as error:
         raise UnknownName(
             f"There is no Prefect Block named {reference!r}.",

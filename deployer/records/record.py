@@ -10,7 +10,6 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from deployer.config import ModelServerConfig
 from deployer.records.names import platform_name
 
-RECORD_VERSION = 1
 HISTORY_LENGTH = 10
 
 
@@ -65,7 +64,7 @@ class Record(Stored):
         history: up to ten earlier revisions, oldest first.
     """
 
-    version: Literal[1] = RECORD_VERSION
+    version: Literal[1] = 1
     uuid: UUID
     name: str
     revision: int

@@ -62,7 +62,7 @@ def _rebuild_the_route(view: ServerView) -> Iterator[Step]:
     if view.route.split or view.stopped:
         return
     if ready := [o for o in view.open if o.ready and o.workload.wanted is Wanted.RUNNING]:
-        yield route_when_settled(ready[-1], f"no route stands, and revision {ready[-1].revision} is ready")
+        yield route_when_settled(ready[-1], f"revision {ready[-1].revision} is ready")
 
 
 def _roll_out(view: ServerView) -> Iterator[Step]:
@@ -81,7 +81,8 @@ def _heal(view: ServerView) -> Iterator[Step]:
             if not given_up(o) and not back_off_s(o):
                 yield _step(Action.START, o, "it should serve and does not run")
         elif o.ready and view.route.address_of(o.revision) != o.workload.address:
-            yield Step(action=Action.ROUTE, ref=o.ref, cause="it serves at a new address", backend=o.backend)
+            cause = "it has a new address" if view.route.address_of(o.revision) else "it is ready again"
+            yield Step(action=Action.ROUTE, ref=o.ref, cause=cause, backend=o.backend)
         elif o.condition is Condition.UNREACHED and o.workload.age_s <= o.probes.startup_s:
             yield _step(Action.WAIT, o, f"revision {o.revision} is starting")
 
