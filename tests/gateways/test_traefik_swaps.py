@@ -1,0 +1,83 @@
+"""Revisions change under load, and nobody notices."""
+
+import http.client
+import json
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from deployer.gateway import Backend, Route
+from deployer.gateways.traefik import TraefikGateway
+
+SWAPS = 20
+DRAIN_S = 0.3
+
+
+class Load:
+    """Users who ask all the time: over kept-alive connections, over new ones, and for slow answers."""
+
+    def __init__(self, url: str) -> None:
+        self._host, self._server = url.removeprefix("http://").split("/")
+        self._over = threading.Event()
+        self._kinds = [(True, "fast"), (True, "fast"), (False, "fast"), (True, "slow"), (False, "slow")]
+        self.answered: Counter[int] = Counter()
+        self.failed: list[str] = []
+        self.acknowledged = 0
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        users = [threading.Thread(target=self._ask_on, args=kind) for kind in self._kinds]
+        for user in users:
+            user.start()
+        try:
+            yield
+        finally:
+            self._over.set()
+            for user in users:
+                user.join(10)
+
+    def _ask_on(self, keep_alive: bool, path: str) -> None:
+        connection = http.client.HTTPConnection(self._host, timeout=5)
+        while not self._over.is_set():
+            try:
+                self._ask(connection, path)
+            except (OSError, http.client.HTTPException) as error:
+                self.failed.append(f"{path}: {error!r}")
+                connection.close()
+            if not keep_alive:
+                connection.close()
+            time.sleep(0.002)
+        connection.close()
+
+    def _ask(self, connection: http.client.HTTPConnection, path: str) -> None:
+        at_least = self.acknowledged
+        connection.request("POST", f"/{self._server}/{path}", body=b"[[1, 2]]")
+        answer = connection.getresponse()
+        body = answer.read()
+        if answer.status != 200:
+            self.failed.append(f"{path}: {answer.status} {body[:80]!r}")
+        elif (revision := json.loads(body)["revision"]) < at_least:
+            self.failed.append(f"{path}: revision {revision} after {at_least} was acknowledged")
+        else:
+            self.answered[revision] += 1
+
+
+def test_no_request_fails_and_none_is_answered_by_what_was_replaced(
+    gateway: TraefikGateway, serve_until_closed: Callable[[int], tuple[Backend, Callable[[], None]]]
+) -> None:
+    load = Load(gateway.url("churn"))
+    backend, close = serve_until_closed(1)
+    gateway.acknowledge("churn", gateway.write("churn", (backend,), 1, ""), 10)
+    with load.running():
+        for revision in range(2, SWAPS + 2):
+            backend, close_next = serve_until_closed(revision)
+            seen = gateway.routes("churn").get("churn", Route()).tag
+            gateway.acknowledge("churn", gateway.write("churn", (backend,), revision, seen), 10)
+            load.acknowledged = revision
+            time.sleep(DRAIN_S)
+            close()
+            close = close_next
+    assert load.failed == []
+    assert len(load.answered) >= SWAPS and load.answered.total() > 20 * SWAPS
