@@ -1,8 +1,9 @@
 """A tiny model server for tests, of the standard library alone; `model.json` in the model says how it behaves.
 
 {"answer": "v1", "mode": "ok", "delay_s": 0.05, "work_s": 0}: GET /ping answers 200 and every POST {"answer": "v1"}
-after `work_s` seconds. It opens its port `delay_s` seconds after its start. MODES says what else it can do. On TERM it
-finishes what it has begun, then ends with 0; on USR2 it hangs: it accepts, and never answers again.
+after `work_s` seconds, or as many as the request's header Work-Seconds says. It opens its port `delay_s` seconds after
+its start. MODES says what else it can do. On TERM it finishes what it has begun, then ends with 0; on USR2 it hangs: it
+accepts, and never answers again.
 """
 
 import argparse
@@ -31,6 +32,7 @@ class Request:
     method: str
     path: str
     close: bool
+    work_s: float | None
 
 
 @dataclass
@@ -103,7 +105,7 @@ class ModelServer:
         if self._hung:
             await asyncio.Event().wait()
         if request.method == "POST":
-            await asyncio.sleep(self.work_s)
+            await asyncio.sleep(self.work_s if request.work_s is None else request.work_s)
             return 200, {"answer": self.answer}
         if request.path != "/ping":
             return 404, {"error": "there is nothing here"}
@@ -129,7 +131,8 @@ async def _read(reader: asyncio.StreamReader, head: bytes) -> Request:
     else:
         await reader.readexactly(int(headers.get("content-length", "0")))
     close = headers.get("connection") == "close" or version == "HTTP/1.0"
-    return Request(method, target.partition("?")[0], close)
+    work_s = float(headers["work-seconds"]) if "work-seconds" in headers else None
+    return Request(method, target.partition("?")[0], close, work_s)
 
 
 def _response(status: int, content: dict[str, str], close: bool) -> bytes:
