@@ -1,0 +1,406 @@
+import json
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import psutil
+import pytest
+
+from deployer.errors import EngineError, EngineUnavailable, PortTaken
+from deployer.processes import files
+from deployer.processes.held import HeldProcess
+from deployer.processes.identity import identify
+from deployer.processes.instructions import Outcome
+
+SLEEPS = "import time; time.sleep(60)"
+IGNORES_TERM = "import signal, time; signal.signal(15, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)"
+DEAF_CHILD = f"import subprocess, sys; c = subprocess.Popen([sys.executable, '-c', {IGNORES_TERM!r}]); "
+DIE_AT = ["locked", "counted", "addressed", "forked", "named", "released"]
+NOTHING: Mapping[str, str] = {}
+
+
+def python(code: str) -> list[str]:
+    return [sys.executable, "-I", "-S", "-c", code]
+
+
+def until(condition: Callable[[], bool], within_s: float = 10) -> None:
+    deadline = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come about in time"
+        time.sleep(0.01)
+
+
+def server_of(process: HeldProcess) -> psutil.Process:
+    identity = process.identity()
+    assert identity
+    return psutil.Process(identity.pid)
+
+
+def kill_starter(process: HeldProcess) -> None:
+    starter = server_of(process).parent()
+    assert starter
+    assert "deployer.processes.starter" in starter.cmdline()
+    starter.kill()
+    until(lambda: server_of(process).ppid() != starter.pid)
+
+
+def written(process: HeldProcess) -> str:
+    return "\n".join(process.log().tail(1000))
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
+
+
+def test_a_started_process_runs_without_whoever_started_it(process: HeldProcess) -> None:
+    assert not process.held()
+    assert process.ending() is None
+    assert process.age_s() is None
+    assert process.start(python(SLEEPS), NOTHING) is Outcome.STARTED
+    server = server_of(process)
+    assert process.held()
+    assert os.getsid(server.pid) == os.getpgid(server.pid) == server.pid
+    assert os.getpid() not in [parent.pid for parent in server.parents()]
+    assert process.starts() == 1
+    assert 0 <= (process.age_s() or 0) < 10
+
+
+def test_it_ends_on_term_and_says_so(process: HeldProcess) -> None:
+    process.start(python(SLEEPS), NOTHING)
+    process.stop(10)
+    ending = process.ending()
+    assert not process.held()
+    assert ending
+    assert (ending.exit_code, ending.message) == (-signal.SIGTERM, "it was ended by SIGTERM")
+    assert 0 <= ending.ago_s < 10
+
+
+def test_one_that_ignores_term_is_killed_after_its_grace(process: HeldProcess) -> None:
+    process.start(python(IGNORES_TERM), NOTHING)
+    until(lambda: "deaf" in written(process))
+    began = time.monotonic()
+    process.stop(0.3)
+    ending = process.ending()
+    assert time.monotonic() - began >= 0.3
+    assert ending
+    assert ending.exit_code == -signal.SIGKILL
+
+
+def test_a_frozen_one_is_killed_after_its_grace(process: HeldProcess) -> None:
+    process.start(python(SLEEPS), NOTHING)
+    server_of(process).suspend()
+    process.stop(0.2)
+    assert not process.held()
+
+
+def test_stopping_what_does_not_run_does_nothing(process: HeldProcess) -> None:
+    process.stop(1)
+    process.start(python(""), NOTHING)
+    until(lambda: not process.held())
+    process.stop(1)
+    assert process.ending()
+
+
+@pytest.mark.parametrize("code", [0, 3, 255])
+def test_its_exit_code_is_kept(process: HeldProcess, code: int) -> None:
+    process.start(python(f"raise SystemExit({code})"), NOTHING)
+    until(lambda: not process.held())
+    ending = process.ending()
+    assert ending
+    assert (ending.exit_code, ending.message) == (code, f"it exited with code {code}")
+
+
+def test_a_killed_one_is_known_by_its_signal(process: HeldProcess) -> None:
+    process.start(python(SLEEPS), NOTHING)
+    server_of(process).kill()
+    until(lambda: not process.held())
+    ending = process.ending()
+    assert ending
+    assert ending.exit_code == -signal.SIGKILL
+    assert "SIGKILL" in ending.message
+
+
+def test_a_program_that_is_not_there_is_told_in_the_log(process: HeldProcess) -> None:
+    assert process.start(["no-such-program"], {"PATH": "/usr/bin:/bin"}) is Outcome.STARTED
+    until(lambda: not process.held())
+    ending = process.ending()
+    assert ending
+    assert ending.exit_code == 127
+    assert written(process) == "cannot run no-such-program: No such file or directory"
+
+
+def test_an_earlier_ending_is_forgotten_by_a_new_start(process: HeldProcess) -> None:
+    process.start(python("raise SystemExit(3)"), NOTHING)
+    until(lambda: not process.held())
+    process.start(python(SLEEPS), NOTHING)
+    assert process.ending() is None
+    assert process.starts() == 2
+    server_of(process).kill()
+    until(lambda: not process.held())
+    ending = process.ending()
+    assert ending
+    assert ending.exit_code == -signal.SIGKILL
+
+
+def test_children_that_it_leaves_end_too(process: HeldProcess) -> None:
+    process.start(python(DEAF_CHILD + "print(c.pid, flush=True)"), NOTHING)
+    until(lambda: not process.held())
+    child = int(next(line for line in written(process).splitlines() if line.isdigit()))
+    until(lambda: not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE)
+
+
+def test_its_environment_is_exactly_what_was_given(process: HeldProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEPLOYERS_SECRET", "hush")
+    given = {"LC_ALL": "C.UTF-8", "A": "1", "TOKEN": "{port} stays"}
+    process.start(python("import json, os; print(json.dumps(dict(os.environ)), flush=True)"), given)
+    until(lambda: not process.held())
+    assert json.loads(written(process)) == given
+
+
+def test_secrets_are_neither_in_arguments_nor_on_the_disk(process: HeldProcess) -> None:
+    process.start(python(SLEEPS), {"TOKEN": "hush-hush"})
+    starter = server_of(process).parent()
+    assert starter
+    assert "hush-hush" not in " ".join([*starter.cmdline(), *starter.environ().values(), *server_of(process).cmdline()])
+    assert not [path for path in process.folder.iterdir() if "hush-hush" in path.read_text()]
+
+
+def test_the_server_inherits_no_ignored_signals_and_only_the_lock(process: HeldProcess) -> None:
+    code = "import os, signal; print(signal.pthread_sigmask(0, ()), int(signal.getsignal(1)), os.listdir('/dev/fd'))"
+    previous = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        process.start(python(code), NOTHING)
+    finally:
+        signal.signal(signal.SIGHUP, previous)
+    until(lambda: not process.held())
+    mask, hangup = written(process).split()[:2]
+    assert (mask, hangup) == ("set()", "0")
+    descriptors = written(process).partition("[")[2].count("'") // 2
+    assert descriptors == 3 + 1 + 1  # standard ones, the lock, and the one that lists them
+
+
+def test_the_first_port_that_can_be_bound_is_its_address(process: HeldProcess) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        ports = [taken.getsockname()[1], free_port()]
+        code = "import sys, time; print(sys.argv[1:], flush=True)"
+        process.start([*python(code), "--port={port}", "{model}"], NOTHING, ports=ports, fill={"model": "/m/{port}"})
+    until(lambda: not process.held())
+    assert process.port() == ports[1]
+    assert written(process) == f"['--port={ports[1]}', '/m/{{port}}']"
+
+
+def test_only_named_variables_are_filled(process: HeldProcess) -> None:
+    port, env = free_port(), {"PORT": "{port}", "USERS": "{port}"}
+    code = "import os; print(os.environ['PORT'], os.environ['USERS'])"
+    process.start(python(code), env, ports=[port], filled=["PORT"])
+    until(lambda: not process.held())
+    assert written(process) == f"{port} {{port}}"
+
+
+def test_a_server_that_takes_a_descriptor_gets_the_bound_socket(process: HeldProcess) -> None:
+    port = free_port()
+    code = "import socket, sys; s = socket.socket(fileno=int(sys.argv[1])); print(s.getsockname()[1])"
+    process.start([*python(code), "{descriptor}"], NOTHING, ports=[port], takes_descriptor=True)
+    until(lambda: not process.held())
+    assert written(process) == str(port)
+
+
+def test_no_port_to_be_had_is_an_error(process: HeldProcess) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(PortTaken) as raised:
+        process.start(python(SLEEPS), NOTHING, ports=[taken.getsockname()[1]])
+    assert str(taken) not in str(raised.value)
+    assert "Address already in use" in str(raised.value)
+    assert not process.held()
+
+
+def test_only_what_is_wanted_running_starts(process: HeldProcess) -> None:
+    process.mark("stopped", "asked to")
+    assert process.start(python(SLEEPS), NOTHING) is Outcome.NOT_WANTED
+    assert not process.held()
+    assert process.starts() == 0
+
+
+def test_a_deleted_one_does_not_start(tmp_path: Path) -> None:
+    assert HeldProcess(tmp_path / "gone").start(python(SLEEPS), NOTHING) is Outcome.DELETED
+    (tmp_path / "empty").mkdir()
+    assert HeldProcess(tmp_path / "empty").start(python(SLEEPS), NOTHING) is Outcome.DELETED
+
+
+def test_a_start_that_cannot_write_is_an_error_that_names_the_reason(process: HeldProcess) -> None:
+    (process.folder / files.STARTS).mkdir()
+    with pytest.raises(EngineError, match="Is a directory"):
+        process.start(python(SLEEPS), NOTHING)
+    assert not process.held()
+
+
+def test_one_that_runs_is_not_started_again(process: HeldProcess) -> None:
+    process.start(python(SLEEPS), NOTHING)
+    server = server_of(process)
+    assert process.start(python(SLEEPS), NOTHING) is Outcome.ALREADY_RUNS
+    assert server_of(process) == server
+    assert process.starts() == 1
+
+
+def test_twenty_starts_at_once_give_one_instance(process: HeldProcess) -> None:
+    code = "import os, time; print(os.getpid(), flush=True); time.sleep(60)"
+    with ThreadPoolExecutor(20) as pool:
+        outcomes = list(pool.map(lambda _: process.start(python(code), NOTHING), range(20)))
+    assert sorted(outcomes) == [Outcome.STARTED] + [Outcome.ALREADY_RUNS] * 19
+    until(lambda: written(process) != "")
+    assert written(process) == str(server_of(process).pid)
+    assert process.starts() == 1
+
+
+def test_observers_do_not_hinder_a_start(process: HeldProcess) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        running = [True]
+
+        def observe() -> None:
+            while running:
+                process.held()
+
+        watching = pool.submit(observe)
+        try:
+            assert process.start(python(SLEEPS), NOTHING) is Outcome.STARTED
+        finally:
+            running.clear()
+        watching.result(10)
+
+
+@pytest.mark.parametrize("point", DIE_AT)
+def test_a_starter_killed_on_its_way_leaves_nothing_unknown(process: HeldProcess, point: str) -> None:
+    with pytest.raises(EngineUnavailable):
+        process.start(python(SLEEPS), NOTHING, ports=[free_port()], die_at=point)
+    if point == "released":
+        assert process.held()
+        assert server_of(process).status() != psutil.STATUS_ZOMBIE
+        process.stop(10)
+    until(lambda: not process.held())
+    assert process.start(python(SLEEPS), NOTHING, ports=[free_port()]) is Outcome.STARTED
+    assert process.held()
+
+
+def test_the_starters_death_harms_nothing(process: HeldProcess) -> None:
+    process.start(python(IGNORES_TERM), NOTHING)
+    until(lambda: "deaf" in written(process))
+    server = server_of(process)
+    kill_starter(process)
+    assert process.held()
+    assert process.start(python(SLEEPS), NOTHING) is Outcome.ALREADY_RUNS
+    process.stop(0.1)
+    ending = process.ending()
+    assert not server.is_running() or server.status() == psutil.STATUS_ZOMBIE
+    assert ending
+    assert ending.exit_code is None
+
+
+def test_a_starter_that_is_asked_to_end_stays_to_see_the_end(process: HeldProcess) -> None:
+    process.start(python(SLEEPS), NOTHING)
+    starter = server_of(process).parent()
+    assert starter
+    starter.terminate()
+    process.stop(10)
+    ending = process.ending()
+    assert ending
+    assert ending.exit_code == -signal.SIGTERM
+
+
+def test_a_recycled_pid_is_never_signalled(process: HeldProcess, tmp_path: Path) -> None:
+    stranger = HeldProcess(tmp_path / "stranger")
+    stranger.prepare()
+    try:
+        stranger.start(python(SLEEPS), NOTHING)
+        process.start(python(IGNORES_TERM), NOTHING)
+        until(lambda: "deaf" in written(process))
+        own, recycled = process.identity(), identify(server_of(stranger).pid)
+        assert own
+        assert recycled
+        files.write(process.folder / files.PID, asdict(replace(recycled, start=own.start)))
+        with pytest.raises(EngineError, match="did not end"):
+            process.stop(-9.5)
+        assert stranger.held()
+        files.write(process.folder / files.PID, asdict(own))
+    finally:
+        stranger.stop(0)
+
+
+def test_a_pid_of_what_does_not_run_is_never_signalled(process: HeldProcess, tmp_path: Path) -> None:
+    stranger = HeldProcess(tmp_path / "stranger")
+    stranger.prepare()
+    try:
+        stranger.start(python(SLEEPS), NOTHING)
+        files.write(process.folder / files.PID, asdict(stranger.identity() or pytest.fail()))
+        process.stop(0)
+        assert stranger.held()
+    finally:
+        stranger.stop(0)
+
+
+def test_one_that_runs_in_another_container_is_not_signalled_but_told(process: HeldProcess) -> None:
+    process.start(python(SLEEPS), NOTHING)
+    own = process.identity()
+    assert own
+    files.write(process.folder / files.PID, asdict(replace(own, namespace="pid:[1]")))
+    try:
+        with pytest.raises(EngineError, match="another container"):
+            process.stop(0)
+        assert process.held()
+        assert (process.age_s() or 0) > 0
+    finally:
+        files.write(process.folder / files.PID, asdict(own))
+
+
+def test_after_a_reboot_it_has_ended_unseen(process: HeldProcess) -> None:
+    process.start(python(SLEEPS), NOTHING)
+    own = process.identity()
+    assert own
+    process.stop(0)
+    (process.folder / files.ENDED).unlink()
+    files.write(process.folder / files.PID, asdict(replace(own, boot="earlier")))
+    ending = process.ending()
+    assert ending
+    assert ending.exit_code is None
+    assert "restarted" in ending.message
+
+
+def test_while_it_is_starting_an_earlier_start_gives_it_no_age(process: HeldProcess) -> None:
+    process.start(python(SLEEPS), NOTHING)
+    own = process.identity()
+    assert own
+    files.write(process.folder / files.PID, asdict(replace(own, start=own.start - 1000)))
+    assert process.age_s() == 0
+    files.write(process.folder / files.PID, asdict(own))
+
+
+def test_its_log_is_kept_within_its_size_and_its_end_can_be_read(process: HeldProcess) -> None:
+    code = "import time\nfor n in range(10**9): print(n, flush=True); time.sleep(0.0005)"
+    process.start(python(code), NOTHING, log_limit=4000)
+    reader = process.log()
+    seen = reader.tail(1)
+
+    def cut() -> bool:
+        seen.extend(reader.more())
+        return (process.folder / "log.1").exists()
+
+    until(cut, 15)
+    seen += reader.more()
+    process.stop(5)
+    tail = [int(line) for line in process.log().tail(50)]
+    assert tail == list(range(tail[0], tail[0] + 50))
+    numbers = [int(line) for line in seen]
+    assert numbers == sorted(set(numbers))
+
+
+def test_a_start_that_is_not_done_in_time_is_an_error(process: HeldProcess) -> None:
+    with pytest.raises(EngineUnavailable, match="within"):
+        process.start(python(SLEEPS), NOTHING, deadline_s=0.001)
+    until(lambda: not process.held() or process.identity() is not None)
