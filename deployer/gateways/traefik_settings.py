@@ -60,7 +60,7 @@ def settings_file(routes: Path, address: Address) -> str:
             "api": {"insecure": True, "dashboard": False},
             "metrics": {"prometheus": {"addServicesLabels": True, "buckets": LATENCY_BUCKETS_S}},
             "global": {"checkNewVersion": False, "sendAnonymousUsage": False},
-            "log": {"level": "WARN", "noColor": True},
+            "log": {"level": "ERROR", "noColor": True},
         },
         indent=1,
     )

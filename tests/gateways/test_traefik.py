@@ -180,7 +180,8 @@ def test_a_file_that_keeps_routes_from_loading_is_named(gateway: TraefikGateway,
     tag = gateway.write("churn", (serve(2),), 2, gateway.routes()["churn"].tag)
     with pytest.raises(GatewayDown) as caught:
         gateway.acknowledge("churn", tag, 1.5)
-    assert str(broken) in str(caught.value) and "churn.yml" in str(caught.value)
+    assert f"{broken} is not as the gateway writes it" in str(caught.value)
+    assert "churn.yml" in str(caught.value) and "last log lines" in str(caught.value)
     assert revision_at(gateway.url("churn")) == 1
     broken.unlink()
     gateway.acknowledge("churn", tag, 10)

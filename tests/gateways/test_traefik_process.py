@@ -63,11 +63,16 @@ def _traefiks_told(folder: Path) -> list[psutil.Process]:
 
 
 def test_a_killed_proxy_is_brought_back_with_the_same_urls_and_routes(gateway: TraefikGateway, serve: Serve) -> None:
-    gateway.acknowledge("churn", gateway.write("churn", (serve(1),), 1, ""), 10)
-    url = gateway.url("churn")
+    backend = serve(1)
+    servers = [f"churn-{number}" for number in range(60)]
+    for server in servers:
+        gateway.write(server, (backend,), 1, "")
+    gateway.acknowledge(servers[-1], gateway.routes()[servers[-1]].tag, 10)
+    urls = [gateway.url(server) for server in servers]
     kill(proxy_of(gateway))
     gateway.ensure()
-    assert gateway.url("churn") == url and status_of(url) == 200
+    assert [gateway.url(server) for server in servers] == urls
+    assert {status_of(url) for url in reversed(urls)} == {200}
 
 
 def test_it_outlives_the_gateway_object_that_started_it(make_gateway: MakeGateway, tmp_path: Path) -> None:
