@@ -1,0 +1,89 @@
+"""Requests without pause, and who answered them when."""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+
+LIMIT_S = 120.0
+ENDS_WITHIN_S = 40.0
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What one request got.
+
+    Attributes:
+        status: of HTTP; 0 where no answer came.
+        answer: of the model; where there is none, what went wrong.
+        revision: which answered, by the header Model-Server-Revision; 0 where none did.
+    """
+
+    status: int
+    answer: str = ""
+    revision: int = 0
+
+    @property
+    def ok(self) -> bool:
+        return self.status == 200
+
+
+@dataclass(frozen=True)
+class Timed:
+    """A reply, with when its request began and ended, by `time.monotonic`."""
+
+    began: float
+    ended: float
+    reply: Reply
+
+
+class Hammer:
+    """Sends requests from several threads while its context is open, for a bounded time.
+
+    Args:
+        askers: each sends one request when it is called, and is called without pause by a thread of its own.
+        limit_s: seconds after which it falls silent by itself.
+    """
+
+    def __init__(self, askers: Sequence[Callable[[], Reply]], limit_s: float = LIMIT_S) -> None:
+        self._over = threading.Event()
+        self._until = time.monotonic() + limit_s
+        self._kept: list[list[Timed]] = [[] for _ in askers]
+        self._threads = [
+            threading.Thread(target=self._ask_on, args=(ask, kept), name="hammer", daemon=True)
+            for ask, kept in zip(askers, self._kept, strict=True)
+        ]
+
+    def __enter__(self) -> "Hammer":
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._over.set()
+        for thread in self._threads:
+            thread.join(ENDS_WITHIN_S)
+
+    @property
+    def replies(self) -> list[Timed]:
+        """All that has ended so far, by when it began."""
+        return sorted((timed for kept in self._kept for timed in list(kept)), key=lambda timed: timed.began)
+
+    @property
+    def sent(self) -> int:
+        return sum(map(len, self._kept))
+
+    @property
+    def failed(self) -> list[Reply]:
+        return [timed.reply for timed in self.replies if not timed.reply.ok]
+
+    def answers_begun_after(self, moment: float) -> set[str]:
+        """Who answered the requests that began after a moment of `time.monotonic`."""
+        return {timed.reply.answer for timed in self.replies if timed.began > moment}
+
+    def _ask_on(self, ask: Callable[[], Reply], kept: list[Timed]) -> None:
+        while not self._over.is_set() and time.monotonic() < self._until:
+            began = time.monotonic()
+            reply = ask()
+            kept.append(Timed(began, time.monotonic(), reply))

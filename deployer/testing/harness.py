@@ -1,0 +1,89 @@
+"""What the suite asks of whoever wants a flavor tested: one object that knows the flavor's platform from outside."""
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+from deployer.config import Command, Drain, ModelServerConfig, Probes
+from deployer.engine_deployer import EngineModelDeployer
+from deployer.records.names import platform_name
+from deployer.server import ModelServer
+from deployer.testing.hammer import Hammer, Reply
+from deployer.testing.models import command_line, write_model
+
+
+class Trait(StrEnum):
+    """What is so in a flavor's nature that some scenario cannot be had there."""
+
+    REQUESTS_TAKE_NO_TIME = "requests take no time"
+
+
+class Harness(Protocol):
+    """One platform of its own, empty at first, for one scenario."""
+
+    traits: ClassVar[frozenset[Trait]]
+
+    def deployer(self) -> EngineModelDeployer:
+        """A new deployer over the platform, as another process or another day would have it."""
+        ...
+
+    def config(self, answer: str, mode: str = "ok", **fields: Any) -> ModelServerConfig:
+        """A config whose model gives that answer.
+
+        Args:
+            mode: one of `deployer.testing.model_server.MODES`.
+            fields: of the config, or of the model (`delay_s`, `work_s`).
+        """
+        ...
+
+    def ask(self, server: ModelServer) -> Reply:
+        """One request through the server's URL."""
+        ...
+
+    def hammer(self, server: ModelServer) -> AbstractContextManager[Hammer]:
+        """Requests through the server's URL without pause, several at a time."""
+        ...
+
+    def kill(self, server: ModelServer) -> None:
+        """End the workload that serves, as SIGKILL does; returns once it is dead."""
+        ...
+
+    def hang(self, server: ModelServer) -> None:
+        """Let the workload that serves accept requests, and answer none of them."""
+        ...
+
+    def leftovers(self) -> list[str]:
+        """What is there and belongs to no workload, in words: processes, folders, half-made files."""
+        ...
+
+
+@dataclass(frozen=True)
+class ModelFolder:
+    """Makes models of the suite's own model server, and configs that serve them fast.
+
+    Attributes:
+        settle_s, drain_s: of the configs, where a scenario does not say.
+    """
+
+    root: Path
+    settle_s: float = 0.3
+    drain_s: float = 0.2
+
+    def config(self, answer: str, mode: str = "ok", **fields: Any) -> ModelServerConfig:
+        """A config of the runtime `command`, with times that suit a test."""
+        acts = {name: fields.pop(name) for name in ("delay_s", "work_s") if name in fields}
+        place = "-".join(map(str, (answer, mode, *acts.values())))
+        model = write_model(self.root / "models" / platform_name(place), answer, mode, **acts)
+        return ModelServerConfig.model_validate(self._defaults(model) | fields)
+
+    def _defaults(self, model: Path) -> dict[str, Any]:
+        return {
+            "model_uri": str(model),
+            "model_name": "churn",
+            "runtime": "command",
+            "command": Command(line=command_line()),
+            "probes": Probes(settle_s=self.settle_s, startup_s=20),
+            "drain": Drain(drain_s=self.drain_s, grace_s=5),
+        }

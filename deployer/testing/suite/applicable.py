@@ -1,0 +1,14 @@
+"""Which scenarios a flavor's nature excludes, and why; the whole list."""
+
+from deployer.testing.harness import Trait
+
+NOT_APPLICABLE: dict[tuple[str, Trait], str] = {
+    ("test_15_slow_requests_in_flight_finish", Trait.REQUESTS_TAKE_NO_TIME): "none is ever in flight",
+}
+"""By the scenario's test and the trait."""
+
+
+def reason(test: str, traits: frozenset[Trait]) -> str:
+    """Why a scenario cannot be had with these traits; empty where it can."""
+    reasons = (f"{t}: {NOT_APPLICABLE[test, t]}" for t in sorted(traits) if (test, t) in NOT_APPLICABLE)
+    return "; ".join(reasons)
