@@ -58,7 +58,7 @@ class Probes(Section):
         default="", title="Path", description="HTTP path that answers 200 when ready; the runtime's own when empty."
     )
     startup_s: float = Field(
-        default=300, gt=0, title="Startup seconds", description="How long a revision may take from its start until ready."
+        default=300, gt=0, title="Startup seconds", description="How long it may take from its start until ready."
     )
     settle_s: float = Field(
         default=1, ge=0, title="Settle seconds", description="How long it must stay ready before it takes traffic."

@@ -75,7 +75,8 @@ class Ending:
 class Launch:
     """How a runtime turns one model into an HTTP server; rendered once, when the workload is created.
 
-    In `argv` and the values of `env`, `{port}`, `{descriptor}`, `{model}` and `{revision}` stand for what is known at the start.
+    In `argv` and the values of `env`, `{port}`, `{descriptor}`, `{model}` and `{revision}` stand for what is
+    known only at the start.
 
     Attributes:
         readiness_path: HTTP path that answers 200 when ready.

@@ -18,9 +18,9 @@ from deployer.rollout.deploy import Deploy, Wish, planned
 from deployer.rollout.execute import Executor
 from deployer.rollout.lifecycle import Lifecycle
 from deployer.rollout.observe import Observer
+from deployer.rollout.platform import Platform
 from deployer.rollout.reconcile import Report, StepsByServer, reconcile
 from deployer.rollout.remember import history_of
-from deployer.rollout.retry import PatientEngine, PatientGateway
 from deployer.rollout.steps import OnProgress, Progress, Step, ignore
 from deployer.rollout.view import Observed, ServerView
 from deployer.rollout.wait import Deadline
@@ -183,8 +183,12 @@ class EngineModelDeployer(BaseModelDeployer):
         return planned(wish, self._observer)
 
     @cached_property
+    def _platform(self) -> Platform:
+        return Platform.patient(self.engine, self.gateway)
+
+    @property
     def _observer(self) -> Observer:
-        return Observer(PatientEngine(self.engine), PatientGateway(self.gateway))
+        return self._platform.observer
 
     @cached_property
     def _preparer(self) -> Preparer:
@@ -192,23 +196,13 @@ class EngineModelDeployer(BaseModelDeployer):
 
     @cached_property
     def _lifecycle(self) -> Lifecycle:
-        return self._lifecycle_over(self._executor(self._tell))
-
-    def _lifecycle_over(self, executor: Executor) -> Lifecycle:
-        return Lifecycle(PatientEngine(self.engine), PatientGateway(self.gateway), self._observer, executor)
+        return Lifecycle(self._platform, self._executor(self._tell))
 
     def _executor(self, on_progress: OnProgress) -> Executor:
-        engine, gateway = PatientEngine(self.engine), PatientGateway(self.gateway)
-
-        def remove_server(uuid: UUID, revision: int) -> None:
-            self._lifecycle.remove_superseded(uuid, revision)
-
-        return Executor(engine, gateway, on_progress, remove_server)
+        return Executor(self._platform, on_progress, lambda *server: self._lifecycle.remove_superseded(*server))
 
     def _deploy(self, wish: Wish, deadline: Deadline) -> ModelServer:
-        engine, gateway = PatientEngine(self.engine), PatientGateway(self.gateway)
-        executor = self._executor(self._tell)
-        deploy = Deploy(engine, gateway, self._observer, executor, self._tell, self._log_tail)
+        deploy = Deploy(self._platform, self._executor(self._tell), self._tell, self._log_tail)
         return self._server(deploy.deploy(wish, deadline))
 
     def _server(self, view: ServerView) -> ModelServer:

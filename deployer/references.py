@@ -27,7 +27,7 @@ def load(reference: str = "process", **settings: Any) -> BaseModelDeployer:
         return _of_flavor(reference, settings)
     if settings:
         raise InvalidConfig(
-            f"{reference} is a Prefect Block: its settings stand in the Block, and {', '.join(settings)} cannot be given.",
+            f"{reference} is a Prefect Block; its settings stand there, so {', '.join(settings)} cannot be given here.",
             hint="Change the Block, or name a flavor instead.",
         )
     return _of_block(reference)
@@ -72,8 +72,8 @@ def _of_flavor(name: str, settings: dict[str, Any]) -> BaseModelDeployer:
 
 
 def _of_block(reference: str) -> BaseModelDeployer:
-    import httpx  # noqa: PLC0415 - Prefect is imported only when a Block is named
-    from prefect.blocks.core import Block  # noqa: PLC0415
+    import httpx
+    from prefect.blocks.core import Block
 
     try:
         load_block: Any = Block.load

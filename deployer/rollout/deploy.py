@@ -8,9 +8,8 @@ from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 from deployer.config import ModelServerConfig
-from deployer.engine import Engine, Launch, Wanted, WorkloadSpec
+from deployer.engine import Launch, Wanted, WorkloadSpec
 from deployer.errors import Conflict, WorkloadExists
-from deployer.gateway import Gateway
 from deployer.records.record import Record
 from deployer.rollout import failures
 from deployer.rollout.converge import Converger
@@ -19,6 +18,7 @@ from deployer.rollout.fate import STOPPED_DURING_ROLLOUT, Fate, fate_of
 from deployer.rollout.identify import Identity, identify, of_uuid, same
 from deployer.rollout.observe import Observer
 from deployer.rollout.plan import plan, superseded_by
+from deployer.rollout.platform import Platform
 from deployer.rollout.remember import history_of
 from deployer.rollout.steps import Action, OnProgress, Progress, Step
 from deployer.rollout.view import Observed, ServerView
@@ -64,19 +64,13 @@ class Deploy:
     """Creates a revision, or joins one that is the same, and sees it through."""
 
     def __init__(
-        self,
-        engine: Engine,
-        gateway: Gateway,
-        observer: Observer,
-        executor: Executor,
-        on_progress: OnProgress,
-        log_tail: failures.LogTail,
+        self, platform: Platform, executor: Executor, on_progress: OnProgress, log_tail: failures.LogTail
     ) -> None:
-        self._engine = engine
-        self._gateway = gateway
-        self._observer = observer
+        self._engine = platform.engine
+        self._gateway = platform.gateway
+        self._observer = platform.observer
         self._executor = executor
-        self._converger = Converger(observer, executor)
+        self._converger = Converger(platform.observer, executor)
         self._tell = on_progress
         self._log_tail = log_tail
 
@@ -184,7 +178,9 @@ class Deploy:
 
     def _timeout(self, view: ServerView, claim: Claim, deadline: Deadline) -> Exception | None:
         mine = _mine(view, claim)
-        timed_out = failures.timed_out(view, claim.record.name, mine, self._log_tail, deadline.seconds, claim.own)
+        timed_out = failures.timed_out(
+            view, claim.record.name, mine, self._log_tail, seconds=deadline.seconds, own=claim.own
+        )
         cause = f"it was not ready within the {deadline.seconds:g} s that its deployer allowed"
         return timed_out if self._close(claim, cause) else None
 

@@ -4,8 +4,8 @@ import time
 from collections.abc import Callable
 from uuid import UUID
 
-from deployer.engine import Engine, Wanted
-from deployer.gateway import Gateway
+from deployer.engine import Wanted
+from deployer.rollout.platform import Platform
 from deployer.rollout.steps import Action, OnProgress, Progress, Step
 from deployer.rollout.view import Observed, ServerView
 from deployer.rollout.wait import POLL_S
@@ -21,10 +21,10 @@ class Executor:
     """
 
     def __init__(
-        self, engine: Engine, gateway: Gateway, on_progress: OnProgress, remove_server: Callable[[UUID, int], None]
+        self, platform: Platform, on_progress: OnProgress, remove_server: Callable[[UUID, int], None]
     ) -> None:
-        self._engine = engine
-        self._gateway = gateway
+        self._engine = platform.engine
+        self._gateway = platform.gateway
         self._tell = on_progress
         self._remove_server = remove_server
         self._waits: dict[str, tuple[Step, float]] = {}

@@ -30,7 +30,9 @@ def refused(view: ServerView, name: str, mine: Observed, log_tail: LogTail) -> R
     )
 
 
-def timed_out(view: ServerView, name: str, mine: Observed, log_tail: LogTail, seconds: float, own: bool) -> RolloutTimeout:
+def timed_out(
+    view: ServerView, name: str, mine: Observed, log_tail: LogTail, *, seconds: float, own: bool
+) -> RolloutTimeout:
     """The caller's time ran out first."""
     tail = log_tail(mine)
     end = "It was closed and will not serve." if own else "Another deploy began it; it goes on."

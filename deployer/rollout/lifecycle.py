@@ -3,15 +3,15 @@
 import contextlib
 from uuid import UUID
 
-from deployer.engine import Engine, Wanted
+from deployer.engine import Wanted
 from deployer.errors import Conflict, LifecycleTimeout, RevisionRefused, ServerNotFound, Transient
-from deployer.gateway import Gateway
 from deployer.rollout import failures
 from deployer.rollout.converge import Converger
 from deployer.rollout.execute import Executor
 from deployer.rollout.fate import STOPPED_DURING_ROLLOUT
 from deployer.rollout.identify import of_uuid
-from deployer.rollout.observe import Observer, standing
+from deployer.rollout.observe import standing
+from deployer.rollout.platform import Platform
 from deployer.rollout.view import Observed, ServerView
 from deployer.rollout.wait import Deadline
 
@@ -21,12 +21,12 @@ SUPERSEDED_REMOVED_WITHIN_S = 300.0
 class Lifecycle:
     """What a person may ask of a server beside deploying to it."""
 
-    def __init__(self, engine: Engine, gateway: Gateway, observer: Observer, executor: Executor) -> None:
-        self._engine = engine
-        self._gateway = gateway
-        self._observer = observer
+    def __init__(self, platform: Platform, executor: Executor) -> None:
+        self._engine = platform.engine
+        self._gateway = platform.gateway
+        self._observer = platform.observer
         self._executor = executor
-        self._converger = Converger(observer, executor)
+        self._converger = Converger(platform.observer, executor)
 
     def find(self, uuid: UUID) -> ServerView:
         """The server with that UUID, none of its workloads asked.
@@ -118,7 +118,7 @@ def _not_started(
 ) -> RevisionRefused:
     name = speaking.workload.record.name
     if deadline.passed:
-        return failures.timed_out(view, name, speaking, log_tail, deadline.seconds, own=False)
+        return failures.timed_out(view, name, speaking, log_tail, seconds=deadline.seconds, own=False)
     return RevisionRefused(
         f"{name} was started and does not serve: {speaking.answer or speaking.condition}.",
         serving=failures.still_serving(view),

@@ -73,7 +73,8 @@ def reconcile(observer: Observer, executor: Executor, steps: StepsByServer, dead
     views = observer.look_at_all()
     busy = [view for view in views if plan(view)]
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="reconcile") as pool:
-        outcomes = dict(zip((v.server for v in busy), pool.map(lambda v: _one(converger, v, deadline), busy), strict=True))
+        ends = pool.map(lambda view: _one(converger, view, deadline), busy)
+        outcomes = {view.server: end for view, end in zip(busy, ends, strict=True)}
     return Report(tuple(_report(view, steps, *outcomes.get(view.server, ("", ""))) for view in views))
 
 
