@@ -199,7 +199,10 @@ class EngineModelDeployer(BaseModelDeployer):
         return Lifecycle(self._platform, self._executor(self._tell))
 
     def _executor(self, on_progress: OnProgress) -> Executor:
-        return Executor(self._platform, on_progress, lambda *server: self._lifecycle.remove_superseded(*server))
+        return Executor(self._platform, on_progress, self._remove_superseded)
+
+    def _remove_superseded(self, uuid: UUID, revision: int) -> None:
+        self._lifecycle.remove_superseded(uuid, revision)
 
     def _deploy(self, wish: Wish, deadline: Deadline) -> ModelServer:
         deploy = Deploy(self._platform, self._executor(self._tell), self._tell, self._log_tail)
