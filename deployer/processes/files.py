@@ -17,7 +17,12 @@ RUNNING = "running"
 
 
 def write(path: Path, content: object) -> None:
-    """Put JSON in place of what stands there, in one instant, on the disk for good.
+    """Put JSON in place of what stands there, as `write_text` does."""
+    write_text(path, json.dumps(content))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Put a text in place of what stands there, in one instant, on the disk for good.
 
     Raises:
         OSError: what stood there before still stands.
@@ -25,7 +30,7 @@ def write(path: Path, content: object) -> None:
     temporary = path.with_name(f".{path.name}.{os.urandom(6).hex()}")
     try:
         with open(temporary, "x", encoding="utf-8") as file:
-            json.dump(content, file)
+            file.write(text)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)

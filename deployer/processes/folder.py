@@ -1,14 +1,13 @@
 """What the folder of a process tells: whether it runs, since when, and how it ended."""
 
 import contextlib
-import fcntl
 import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from deployer.engine import Ending
-from deployer.processes import files
+from deployer.processes import files, locks
 from deployer.processes.ending import UNSEEN, in_words
 from deployer.processes.identity import Identity, boot_id, uptime_s
 from deployer.processes.log import LogReader
@@ -40,7 +39,20 @@ class ProcessFolder:
             yield True
             return
         try:
-            yield _shared(lock)
+            yield locks.shared(lock)
+        finally:
+            os.close(lock)
+
+    @contextlib.contextmanager
+    def claimed(self) -> Iterator[bool]:
+        """Whether it is there and does not run; if so, nobody else does anything to it while the context is open."""
+        try:
+            lock = os.open(self.folder / files.LOCK, os.O_RDONLY)
+        except (FileNotFoundError, NotADirectoryError):
+            yield False
+            return
+        try:
+            yield locks.exclusive(lock)
         finally:
             os.close(lock)
 
@@ -113,11 +125,3 @@ class ProcessFolder:
             return max(0.0, time.time() - (self.folder / name).stat().st_mtime)
         except FileNotFoundError:
             return 0.0
-
-
-def _shared(lock: int) -> bool:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

@@ -5,7 +5,6 @@ is written, so whoever is killed in between, nothing runs that nobody knows. Onl
 """
 
 import contextlib
-import fcntl
 import json
 import os
 import signal
@@ -16,12 +15,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import NoReturn
 
-from deployer.processes import files
+from deployer.processes import files, locks
 from deployer.processes.identity import identify
 from deployer.processes.instructions import Instructions, NotStarted, Outcome
 from deployer.processes.parent import stay
 
-LOCK_PATIENCE_S = 1.0
 GO = b"g"
 LOOPBACK = "127.0.0.1"
 NOT_FOR_THE_PARENT = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
@@ -102,11 +100,11 @@ class _Start:
         return self._launch(lock, bound)
 
     def _lock(self) -> int:
-        """Observers hold the lock for an instant, so a first refusal says nothing."""
         path = self._folder / files.LOCK
         try:
             lock = os.open(path, os.O_RDWR)
-            _take(lock)
+            if not locks.exclusive(lock):
+                raise NotStarted(Outcome.ALREADY_RUNS)
             if not os.path.samestat(os.stat(path), os.fstat(lock)):
                 raise NotStarted(Outcome.DELETED)
         except FileNotFoundError:
@@ -178,17 +176,6 @@ class _Start:
     def _reached(self, point: str) -> None:
         if point == self._instructions.die_at:
             os.kill(os.getpid(), signal.SIGKILL)
-
-
-def _take(lock: int) -> None:
-    deadline = time.monotonic() + LOCK_PATIENCE_S
-    while True:
-        try:
-            return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                raise NotStarted(Outcome.ALREADY_RUNS) from None
-        time.sleep(0.005)
 
 
 def _first_bound(ports: list[int]) -> socket.socket:

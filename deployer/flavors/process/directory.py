@@ -1,0 +1,67 @@
+"""The state directory: where it is, and whether it will do."""
+
+import os
+import tempfile
+from pathlib import Path
+
+import platformdirs
+import psutil
+
+from deployer.errors import StateDirectoryUnusable
+from deployer.processes import locks
+
+NETWORK_FILE_SYSTEMS = frozenset({"afpfs", "afs", "beegfs", "ceph", "cifs", "davfs", "glusterfs", "gpfs", "lustre"})
+NETWORK_FILE_SYSTEM_PREFIXES = ("nfs", "smb", "webdav")
+FUSE_NETWORK_FILE_SYSTEMS = frozenset({"ceph", "davfs", "gcsfuse", "glusterfs", "rclone", "s3fs", "sshfs"})
+HINT = "Name a folder of your own on a local disk: the setting state_dir, or MODEL_DEPLOYER_STATE_DIR."
+
+
+def default_state_directory() -> Path:
+    """The user's own, as the platform has it."""
+    return Path(platformdirs.user_state_dir("prefect-model-deployer"))
+
+
+def usable_state_directory(path: Path | None = None) -> Path:
+    """That folder, absolute, made if need be; the default one without a path.
+
+    Raises:
+        StateDirectoryUnusable: it cannot be written, or locks do not hold there.
+    """
+    directory = Path(os.path.abspath((path or default_state_directory()).expanduser()))
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        locks_hold = _locks_hold(directory)
+    except OSError as error:
+        raise _unusable(directory, error.strerror or str(error)) from None
+    if is_on_network(kind := file_system(directory)):
+        raise _unusable(directory, f"it is on a network file system ({kind}), where locks are not to be trusted")
+    if not locks_hold:
+        raise _unusable(directory, "locks do not hold on its file system")
+    return directory
+
+
+def file_system(path: Path) -> str:
+    """The type of the file system that holds a path, empty where it cannot be told."""
+    mounts = {partition.mountpoint: partition.fstype for partition in psutil.disk_partitions(all=True)}
+    path = path.resolve()
+    return next((mounts[str(above)] for above in (path, *path.parents) if str(above) in mounts), "").lower()
+
+
+def is_on_network(kind: str) -> bool:
+    """Whether machines share a file system of that type. Shares between one host and its guests are tried instead."""
+    if kind.startswith("fuse."):
+        return kind.removeprefix("fuse.") in FUSE_NETWORK_FILE_SYSTEMS
+    return kind in NETWORK_FILE_SYSTEMS or kind.startswith(NETWORK_FILE_SYSTEM_PREFIXES)
+
+
+def _locks_hold(directory: Path) -> bool:
+    """Try it: of two who want a lock, only one may get it."""
+    with tempfile.NamedTemporaryFile(dir=directory, prefix=".locks-") as first, open(first.name, "rb") as second:
+        try:
+            return locks.exclusive(first.fileno()) and not locks.shared(second.fileno())
+        except OSError:
+            return False
+
+
+def _unusable(directory: Path, reason: str) -> StateDirectoryUnusable:
+    return StateDirectoryUnusable(f"The state directory {directory} cannot be used: {reason}.", hint=HINT)

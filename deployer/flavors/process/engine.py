@@ -1,0 +1,208 @@
+"""Runs workloads as processes of this machine, a folder each."""
+
+import contextlib
+import errno
+import os
+import re
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from deployer.engine import Readiness, Ref, Unreadable, Wanted, Workload, WorkloadSpec
+from deployer.errors import EngineError, EngineUnavailable, ModelGone, WorkloadExists
+from deployer.flavors.process.environment import harmless
+from deployer.flavors.process.folder import NotReadable, WorkloadFolder, new_workload, path_of
+from deployer.flavors.process.ports import free_ports
+from deployer.flavors.process.probe import Prober, probe_all
+from deployer.processes.instructions import Outcome
+from deployer.records.names import workload_name
+
+TEMPORARY, GONE = ".tmp-", ".gone-"
+TEMPORARY_FOR_S = 60.0
+OTHER_PORTS = 20
+FOLLOW_EVERY_S = 0.1
+Unreadables = list[Unreadable]
+PASSING = frozenset({errno.EAGAIN, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EINTR})
+
+
+class ProcessEngine:
+    """An engine whose workloads are processes on loopback that outlive the deployer.
+
+    Args:
+        root: folder for the workloads' folders; on a local file system.
+        model_path: where the bytes of a digest are, whether they are there or not.
+        resolve_secrets: the secrets' values by variable; raises `SecretUnresolved`.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        model_path: Callable[[str], Path],
+        resolve_secrets: Callable[[Mapping[str, str]], dict[str, str]],
+    ) -> None:
+        self._root = root
+        self._model_path = model_path
+        self._resolve_secrets = resolve_secrets
+
+    def list(self, server: str | None = None) -> list[Workload]:
+        found = [workload for _, workload in self._read(server) if isinstance(workload, Workload)]
+        return sorted(found, key=lambda workload: (workload.record.server, workload.revision))
+
+    def unreadable(self) -> Unreadables:
+        """Folders that stand among ours and are no workload's."""
+        return [Unreadable(str(path), why) for path, why in self._read(None) if isinstance(why, str)]
+
+    def probe(self, workloads: Sequence[Workload], deadline_s: float) -> dict[Ref, Readiness]:
+        return probe_all(workloads, self._ask, deadline_s)
+
+    def create(self, spec: WorkloadSpec) -> Workload:
+        name = workload_name(spec.record.server, spec.record.revision)
+        temporary = WorkloadFolder(self._root / f"{TEMPORARY}{spec.record.token}")
+        port = next(iter(self._free_ports(1)), 0)
+        with _refusals(f"{name} could not be created"):
+            try:
+                self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
+                temporary.fill(spec, port)
+                _into_place(temporary.folder, self._root / name)
+            finally:
+                shutil.rmtree(temporary.folder, ignore_errors=True)
+        return new_workload(spec, port)
+
+    def mark(self, ref: Ref, wanted: Wanted, cause: str) -> None:
+        with self._ours(ref, f"{ref} could not be marked {wanted}") as folder:
+            if folder and wanted is Wanted.RUNNING:
+                folder.forget_starts()
+            if folder:
+                folder.mark(wanted, cause)
+
+    def start(self, ref: Ref) -> None:
+        with self._ours(ref, f"{ref} could not be started") as folder:
+            if folder and not folder.held() and folder.wanted()[0] is Wanted.RUNNING:
+                self._start(folder)
+
+    def stop(self, ref: Ref, grace_s: float) -> None:
+        with self._ours(ref, f"{ref} could not be stopped") as folder:
+            if folder:
+                folder.stop(grace_s)
+
+    def delete(self, ref: Ref) -> None:
+        gone = self._root / f"{GONE}{ref.token}"
+        with self._ours(ref, f"{ref} could not be deleted") as folder:
+            if folder is None:
+                return
+            with folder.claimed() as claimed:
+                if folder.belongs_to(ref) and not claimed:
+                    raise EngineError(f"{ref} runs, so it is not deleted", hint="Stop it first.")
+                if claimed and folder.belongs_to(ref):
+                    os.rename(folder.folder, gone)
+            shutil.rmtree(gone, ignore_errors=True)
+
+    def log(self, ref: Ref, tail: int, follow: bool = False) -> Iterator[str]:
+        with self._ours(ref, f"the log of {ref} could not be read") as folder:
+            if folder is None:
+                return
+            reader = folder.log()
+            if not follow:
+                yield from [*reader.tail(tail), *reader.rest()][-tail:] if tail > 0 else []
+                return
+            yield from reader.tail(tail)
+            while folder.held():
+                yield from reader.more()
+                time.sleep(FOLLOW_EVERY_S)
+            yield from reader.more()
+            yield from reader.rest()
+
+    def sweep(self) -> None:
+        """Clear up what creations and deletions that were cut short left."""
+        now = time.time()
+        with contextlib.suppress(FileNotFoundError):
+            for path in self._root.glob(f"{TEMPORARY}*"):
+                with contextlib.suppress(OSError):
+                    if now - path.stat().st_mtime > TEMPORARY_FOR_S:
+                        os.rename(path, path.with_name(f"{GONE}{path.name.removeprefix(TEMPORARY)}"))
+            for path in self._root.glob(f"{GONE}*"):
+                shutil.rmtree(path, ignore_errors=True)
+
+    def _read(self, server: str | None) -> Iterator[tuple[Path, Workload | str]]:
+        """Every folder with what it says, or why it says nothing; those that vanish meanwhile are left out."""
+        with _refusals("the workloads could not be listed"):
+            for name in self._names(server):
+                path = self._root / name
+                try:
+                    yield path, WorkloadFolder(path).workload()
+                except NotReadable as error:
+                    yield path, str(error)
+                except OSError as error:
+                    if path.exists():
+                        yield path, f"{error.strerror}: {error.filename}"
+
+    def _names(self, server: str | None) -> Sequence[str]:
+        try:
+            names = [name for name in os.listdir(self._root) if not name.startswith(".")]
+        except FileNotFoundError:
+            return []
+        pattern = re.compile(rf"{re.escape(server)}-r[0-9]+" if server else ".*", re.DOTALL)
+        return [name for name in names if pattern.fullmatch(name)]
+
+    @contextlib.contextmanager
+    def _ours(self, ref: Ref, failure: str) -> Iterator[WorkloadFolder | None]:
+        """The workload's folder; None where it is gone. One that goes meanwhile makes a no-op too."""
+        folder = WorkloadFolder(path_of(self._root, ref))
+        with _refusals(failure):
+            try:
+                yield folder if folder.belongs_to(ref) else None
+            except FileNotFoundError:
+                if folder.belongs_to(ref):
+                    raise
+
+    def _start(self, folder: WorkloadFolder) -> Outcome:
+        record, launch = folder.record(), folder.launch()
+        model = self._model_path(record.digest)
+        if not model.exists():
+            what = f"The bytes of {folder.folder.name} are gone: {model} is not there."
+            raise ModelGone(what, hint="Deploy the model again.")
+        config, secrets = record.config, self._resolve_secrets(record.config.secrets)
+        own = {"PORT": "{port}", "PYTHONDONTWRITEBYTECODE": "1"}
+        return folder.start(
+            launch.argv,
+            {**harmless(os.environ), **launch.env, **config.env, **secrets, **own},
+            fill={"model": str(model), "revision": str(record.revision)},
+            filled=[*(launch.env.keys() - config.env.keys() - secrets.keys()), "PORT"],
+            ports=[*filter(None, [folder.port()]), *self._free_ports(OTHER_PORTS)],
+            takes_descriptor=launch.takes_descriptor,
+        )
+
+    def _ask(self, workload: Workload, left_s: float) -> Readiness:
+        folder = WorkloadFolder(path_of(self._root, workload.ref))
+        return Prober(folder).ask(workload, left_s)
+
+    def _free_ports(self, count: int) -> Sequence[int]:
+        folders = [WorkloadFolder(self._root / name) for name in self._names(None)]
+        return free_ports(count, {folder.port() for folder in folders})
+
+
+def _into_place(complete: Path, final: Path) -> None:
+    """Nobody sees it before it is complete, and only one can be first."""
+    try:
+        os.rename(complete, final)
+    except OSError as error:
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+            raise WorkloadExists(f"{final.name} exists already") from None
+        if error.errno == errno.ENOENT:
+            raise EngineUnavailable(f"{final.name} was too long in the making", hint="Try again.") from None
+        raise
+
+
+@contextlib.contextmanager
+def _refusals(failure: str) -> Iterator[None]:
+    """The system's errors as ours."""
+    try:
+        yield
+    except OSError as error:
+        kind = EngineUnavailable if error.errno in PASSING else EngineError
+        where = f": {error.filename}" if error.filename else ""
+        what = f"{failure}: {error.strerror or error}{where}"
+        raise kind(what, hint="See to the state directory and the disk it is on.") from None
+    except NotReadable as error:
+        raise EngineError(f"{failure}: {error}", hint="Its folder was changed by hand: see to it.") from None

@@ -1,0 +1,124 @@
+"""One workload's folder, and what it says."""
+
+import json
+from functools import lru_cache
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from deployer.engine import Launch, Phase, Ref, Wanted, Workload, WorkloadSpec
+from deployer.flavors.process.ports import LOOPBACK, can_be_bound
+from deployer.processes import files
+from deployer.processes.held import HeldProcess
+from deployer.records.names import workload_name
+from deployer.records.record import Record
+
+RECORD = "record"
+LAUNCH = "launch"
+AS_JSON = TypeAdapter(Launch)
+
+
+class NotReadable(Exception):
+    """A folder that claims to be a workload's and does not read as one."""
+
+
+class WorkloadFolder(HeldProcess):
+    """A folder with a record, how to launch it, and what a held process has."""
+
+    def fill(self, spec: WorkloadSpec, port: int) -> None:
+        """Make it complete; the folder must not be seen yet."""
+        self.prepare()
+        files.write_text(self.folder / RECORD, spec.record.model_dump_json())
+        files.write_text(self.folder / LAUNCH, AS_JSON.dump_json(spec.launch).decode())
+        files.write(self.folder / files.ADDRESS, {"port": port})
+
+    def belongs_to(self, ref: Ref) -> bool:
+        """Whether that workload is still there."""
+        try:
+            return self.record().token == ref.token
+        except (FileNotFoundError, NotReadable):
+            return False
+
+    def workload(self) -> Workload:
+        """All that it says.
+
+        Raises:
+            NotReadable: it is no workload's folder.
+            FileNotFoundError: some of it is missing; all of it, if it vanished.
+        """
+        record, launch = self.record(), self.launch()
+        wanted, cause = self.wanted()
+        port = self.port() or 0
+        with self.resting() as resting:
+            ending, age_s, starts = self.ending_if(resting), self.age_if(resting), self.starts()
+        return Workload(
+            record=record,
+            wanted=wanted,
+            cause=cause,
+            phase=(Phase.ENDED if ending else Phase.CREATED) if resting else Phase.RUNNING,
+            address=_address(port),
+            age_s=self._seconds_since_written(RECORD) if age_s is None else age_s,
+            starts=starts,
+            ending=ending,
+            port_lost=ending is not None and starts == 1 and not can_be_bound(port),
+            stamps_revision=launch.stamps_revision,
+        )
+
+    def record(self) -> Record:
+        record = _record((self.folder / RECORD).read_bytes())
+        if (name := workload_name(record.server, record.revision)) != self.folder.name:
+            raise NotReadable(f"its record is that of {name}")
+        return record
+
+    def launch(self) -> Launch:
+        return _launch((self.folder / LAUNCH).read_bytes())
+
+    def wanted(self) -> tuple[Wanted, str]:
+        """What it is marked to be, and why."""
+        try:
+            mark = json.loads((self.folder / files.WANTED).read_bytes())
+            return Wanted(mark["state"]), str(mark["cause"])
+        except (ValueError, KeyError, TypeError):
+            raise NotReadable(f"its mark does not read: {self.folder / files.WANTED}") from None
+
+
+def new_workload(spec: WorkloadSpec, port: int) -> Workload:
+    """What a folder says right after it was filled."""
+    return Workload(
+        record=spec.record,
+        wanted=Wanted.RUNNING,
+        cause="",
+        phase=Phase.CREATED,
+        address=_address(port),
+        age_s=0.0,
+        stamps_revision=spec.launch.stamps_revision,
+    )
+
+
+def path_of(root: Path, ref: Ref) -> Path:
+    return root / str(ref)
+
+
+def _address(port: int) -> str:
+    return f"http://{LOOPBACK}:{port}"
+
+
+@lru_cache(maxsize=1024)
+def _record(content: bytes) -> Record:
+    try:
+        return Record.model_validate_json(content)
+    except ValidationError as error:
+        raise NotReadable(f"its record does not read: {_first(error)}") from None
+
+
+@lru_cache(maxsize=1024)
+def _launch(content: bytes) -> Launch:
+    try:
+        return AS_JSON.validate_json(content)
+    except ValidationError as error:
+        raise NotReadable(f"its launch does not read: {_first(error)}") from None
+
+
+def _first(error: ValidationError) -> str:
+    first = error.errors(include_input=False, include_url=False)[0]
+    return f"{'.'.join(map(str, first['loc']))} {first['msg']}".strip()
