@@ -46,7 +46,7 @@ def _checked(fields: dict[str, Any], file: Path | None) -> "ModelServerConfig":
         where = f"The config in {file}, with what the command line adds," if file else "What the command line gives"
         raise InvalidConfig(
             f"{where} is no config of a model server: {in_words(error)}.",
-            hint=f"A config has these fields: {', '.join(ModelServerConfig.model_fields)}.",
+            hint=f"Give NAME and MODEL_URI, or --config FILE. Fields are: {', '.join(ModelServerConfig.model_fields)}.",
         ) from None
 
 

@@ -1,7 +1,6 @@
 """What one call of the command works with: its deployer, and how it prints."""
 
 import contextlib
-import difflib
 import os
 import unicodedata
 from collections.abc import Iterator
@@ -105,6 +104,8 @@ def uuid_in(text: str) -> UUID | None:
 def _near(name: str, names: list[str]) -> str:
     if not names:
         return "There are no model servers here; `model-deployer deploy NAME MODEL_URI` makes one."
+    import difflib
+
     folded = {known.casefold(): known for known in names}
     near = [folded[match] for match in difflib.get_close_matches(name.casefold(), folded, n=3, cutoff=0.5)]
     if near:
