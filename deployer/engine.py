@@ -197,3 +197,12 @@ class ReportsUnreadable(Protocol):
     """An engine that can find things that claim to be ours."""
 
     def unreadable(self) -> list[Unreadable]: ...
+
+
+@runtime_checkable
+class Sweeps(Protocol):
+    """An engine whose calls, cut short, leave something that nobody sees."""
+
+    def sweep(self) -> None:
+        """Clear it up, where whoever left it is long done."""
+        ...

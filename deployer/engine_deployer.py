@@ -8,7 +8,7 @@ from uuid import UUID
 from deployer import provenance, registry
 from deployer.base import BaseModelDeployer
 from deployer.config import ModelServerConfig
-from deployer.engine import Engine, KeepsLogs, ReportsUnreadable, Unreadable
+from deployer.engine import Engine, KeepsLogs, ReportsUnreadable, Sweeps, Unreadable
 from deployer.errors import InvalidRequest, ServerNotFound, Unsupported
 from deployer.gateway import Gateway
 from deployer.prepare import Preparer
@@ -170,7 +170,7 @@ class EngineModelDeployer(BaseModelDeployer):
             self._tell(progress)
 
         report = reconcile(self._observer, self._executor(tell), steps, deadline)
-        self.store.collect(registry.kept_digests(self._observer.read_all(), self.keep_models))
+        self._clear_up()
         return report
 
     def unreadable(self) -> list[Unreadable]:
@@ -181,6 +181,11 @@ class EngineModelDeployer(BaseModelDeployer):
         """What a deploy of this config would do; a dry run that may fill the model store and changes nothing else."""
         wish = self._preparer.new(config, replace)
         return planned(wish, self._observer)
+
+    def _clear_up(self) -> None:
+        if isinstance(self.engine, Sweeps):
+            self.engine.sweep()
+        self.store.collect(registry.kept_digests(self._observer.read_all(), self.keep_models))
 
     @cached_property
     def _platform(self) -> Platform:
