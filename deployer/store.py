@@ -150,7 +150,7 @@ class Store:
 
     def _unusable(self, error: OSError) -> DeployerError:
         if error.errno in (ENOSPC, EDQUOT, EFBIG):
-            hint = "Free some space, or remove what is no longer needed with `model-deployer prune`."
+            hint = "Free some space on its disk, then try again."
         else:
             hint = "Make it writable for this user, or name another state directory."
         return StateDirectoryUnusable(f"The model store {self.root} cannot be written: {error.strerror}.", hint=hint)
