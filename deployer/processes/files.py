@@ -14,6 +14,7 @@ ENDED = "ended"
 ADDRESS = "address"
 LOG = "log"
 RUNNING = "running"
+CHUNK = 1 << 20
 
 
 def write(path: Path, content: object) -> None:
@@ -40,10 +41,26 @@ def write_text(path: Path, text: str) -> None:
         raise
 
 
-def read(path: Path) -> dict[str, Any]:
+def content(path: str | Path) -> bytes:
+    """All that stands there; with little ado, as a list of workloads reads many.
+
+    Raises:
+        FileNotFoundError: nothing does.
+    """
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        chunks = [os.read(descriptor, CHUNK)]
+        while len(chunks[-1]) == CHUNK:
+            chunks.append(os.read(descriptor, CHUNK))
+        return b"".join(chunks)
+    finally:
+        os.close(descriptor)
+
+
+def read(path: str | Path) -> dict[str, Any]:
     """The JSON object that stands there; empty where none does."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(content(path))
     except (FileNotFoundError, NotADirectoryError, ValueError):
         return {}
-    return content if isinstance(content, dict) else {}
+    return found if isinstance(found, dict) else {}

@@ -18,13 +18,14 @@ class ProcessFolder:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder.absolute()
+        self._prefix = f"{self.folder}{os.sep}"
 
     def prepare(self) -> None:
         """Make the folder, wanted running, where it is not there yet."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not (self.folder / files.WANTED).exists():
+        if not os.path.exists(self._at(files.WANTED)):
             self.mark(files.RUNNING)
-        os.close(os.open(self.folder / files.LOCK, os.O_RDWR | os.O_CREAT, 0o600))
+        os.close(os.open(self._at(files.LOCK), os.O_RDWR | os.O_CREAT, 0o600))
 
     def mark(self, state: str, cause: str = "") -> None:
         """Write down whether it shall run; only `running` lets it start."""
@@ -34,7 +35,7 @@ class ProcessFolder:
     def resting(self) -> Iterator[bool]:
         """Whether nothing runs. If so, nothing starts while the context is open: keep it short."""
         try:
-            lock = os.open(self.folder / files.LOCK, os.O_RDONLY)
+            lock = os.open(self._at(files.LOCK), os.O_RDONLY)
         except (FileNotFoundError, NotADirectoryError):
             yield True
             return
@@ -47,7 +48,7 @@ class ProcessFolder:
     def claimed(self) -> Iterator[bool]:
         """Whether it is there and does not run; if so, nobody else does anything to it while the context is open."""
         try:
-            lock = os.open(self.folder / files.LOCK, os.O_RDONLY)
+            lock = os.open(self._at(files.LOCK), os.O_RDONLY)
         except (FileNotFoundError, NotADirectoryError):
             yield False
             return
@@ -64,26 +65,26 @@ class ProcessFolder:
     def identity(self) -> Identity | None:
         """Of the server started last; it is alive only if the lock is held and the identity `lives`."""
         try:
-            return Identity(**files.read(self.folder / files.PID))
+            return Identity(**files.read(self._at(files.PID)))
         except TypeError:
             return None
 
     def port(self) -> int | None:
         """The port it was last started with, or is to be started with."""
-        port = files.read(self.folder / files.ADDRESS).get("port")
+        port = files.read(self._at(files.ADDRESS)).get("port")
         return port if isinstance(port, int) else None
 
     def starts(self) -> int:
         """How often it was started since that was last forgotten."""
         try:
-            return (self.folder / files.STARTS).read_bytes().count(b"\n")
+            return files.content(self._at(files.STARTS)).count(b"\n")
         except (FileNotFoundError, NotADirectoryError):
             return 0
 
     def forget_starts(self) -> None:
         """Begin the count anew."""
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-            (self.folder / files.STARTS).unlink()
+            os.unlink(self._at(files.STARTS))
 
     def age_s(self) -> float | None:
         """Seconds since it was started, by the machine's uptime; 0 while it is starting, None where it never was."""
@@ -108,7 +109,7 @@ class ProcessFolder:
         """The same within `resting`."""
         if not resting:
             return None
-        if ended := files.read(self.folder / files.ENDED):
+        if ended := files.read(self._at(files.ENDED)):
             same_boot = ended["boot"] == boot_id()
             ago_s = uptime_s() - ended["at"] if same_boot else self._seconds_since_written(files.ENDED)
             return Ending(exit_code=ended["exit_code"], message=in_words(ended["exit_code"]), ago_s=max(0.0, ago_s))
@@ -120,8 +121,11 @@ class ProcessFolder:
         """Reads what it writes."""
         return LogReader(self.folder / files.LOG)
 
+    def _at(self, name: str) -> str:
+        return self._prefix + name
+
     def _seconds_since_written(self, name: str) -> float:
         try:
-            return max(0.0, time.time() - (self.folder / name).stat().st_mtime)
+            return max(0.0, time.time() - os.stat(self._at(name)).st_mtime)
         except FileNotFoundError:
             return 0.0

@@ -59,8 +59,8 @@ class ProcessEngine:
     def create(self, spec: WorkloadSpec) -> Workload:
         name = workload_name(spec.record.server, spec.record.revision)
         temporary = WorkloadFolder(self._root / f"{TEMPORARY}{spec.record.token}")
-        port = next(iter(self._free_ports(1)), 0)
         with _refusals(f"{name} could not be created"):
+            port = next(iter(self._free_ports(1)), 0)
             try:
                 self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
                 temporary.fill(spec, port)

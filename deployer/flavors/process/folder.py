@@ -65,18 +65,18 @@ class WorkloadFolder(HeldProcess):
         )
 
     def record(self) -> Record:
-        record = _record((self.folder / RECORD).read_bytes())
+        record = _record(files.content(self._at(RECORD)))
         if (name := workload_name(record.server, record.revision)) != self.folder.name:
             raise NotReadable(f"its record is that of {name}")
         return record
 
     def launch(self) -> Launch:
-        return _launch((self.folder / LAUNCH).read_bytes())
+        return _launch(files.content(self._at(LAUNCH)))
 
     def wanted(self) -> tuple[Wanted, str]:
         """What it is marked to be, and why."""
         try:
-            mark = json.loads((self.folder / files.WANTED).read_bytes())
+            mark = json.loads(files.content(self._at(files.WANTED)))
             return Wanted(mark["state"]), str(mark["cause"])
         except (ValueError, KeyError, TypeError):
             raise NotReadable(f"its mark does not read: {self.folder / files.WANTED}") from None
