@@ -1,0 +1,9 @@
+"""The deployer that a flow takes: in the form a tab for each flavor; from Python also a third party's Block."""
+
+from pydantic.json_schema import SkipJsonSchema
+
+from blocks.model_deployer_block import ModelDeployerBlock
+from blocks.process_model_deployer import ProcessModelDeployer
+
+AnyModelDeployer = ProcessModelDeployer | SkipJsonSchema[ModelDeployerBlock] | SkipJsonSchema[str]
+"""A model deployer's Block, or a reference as `deployer.load` takes it."""

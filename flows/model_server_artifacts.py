@@ -1,0 +1,127 @@
+"""What the flows publish: a server's card, and the registry as a table."""
+
+import json
+import shlex
+from collections.abc import Sequence
+from typing import Any
+
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
+
+from deployer.client import PROTOCOLS
+from deployer.records.names import platform_name
+from deployer.rollout.steps import Progress
+from deployer.server import ModelServer
+
+EXAMPLE_ROWS = [[5.1, 3.5, 1.4, 0.2]]
+
+
+def publish_card(server: ModelServer, steps: Sequence[Progress]) -> None:
+    """Publish the server's card, under a key of its own, so that its versions tell its history."""
+    create_markdown_artifact(
+        key=f"model-server-{platform_name(server.name)}",
+        markdown=card(server, steps),
+        description=f"The model server {server.name}, revision {server.revision}.",
+    )
+
+
+def publish_registry(servers: Sequence[ModelServer]) -> None:
+    """Publish the model servers as a table."""
+    create_table_artifact(
+        key="model-servers", table=[row(server) for server in servers], description="The model servers, newest first."
+    )
+
+
+def row(server: ModelServer) -> dict[str, Any]:
+    """The server as a row of the registry."""
+    return {
+        "name": server.name,
+        "state": str(server.state),
+        "revision": server.revision,
+        "model": server.config.model_name or server.config.model_uri,
+        "type": server.model_type,
+        "url": server.url,
+        "flow": server.provenance.pipeline_name,
+        "deployed": server.deployed_at.isoformat(timespec="seconds"),
+        "message": server.message,
+        "uuid": str(server.uuid),
+    }
+
+
+def card(server: ModelServer, steps: Sequence[Progress]) -> str:
+    """The server in Markdown: what serves, where it came from, how to call it, and how it got there."""
+    return "\n\n".join(
+        [
+            f"# {plain(server.name)}",
+            f"<{server.url}> is **{server.state}**" + (f": {plain(server.message)}" if server.message else "."),
+            _table(("", ""), _facts(server)),
+            "## How to call it",
+            _fenced("sh", _curl(server)),
+            _fenced("python", _python(server)),
+            "## What was done",
+            _table(("step", "cause", "seconds"), _done(steps)) if steps else "Nothing: it serves this already.",
+        ]
+    )
+
+
+def plain(text: str) -> str:
+    """Text that Markdown shows as it is, in a table too."""
+    escaped = "".join(f"\\{character}" if character in "\\`*_[]<>|#~" else character for character in text)
+    return " ".join(escaped.split())
+
+
+def _facts(server: ModelServer) -> list[tuple[str, str]]:
+    provenance = server.provenance
+    facts = {
+        "URL": server.url,
+        "Predictions": server.prediction_url,
+        "Revision": str(server.revision),
+        "Model": server.config.model_name,
+        "Model URI": server.config.model_uri,
+        "Model type": server.model_type,
+        "Digest": server.digest,
+        "Runtime": server.config.runtime,
+        "Flow": provenance.pipeline_name,
+        "Flow run": provenance.pipeline_run_id,
+        "Task": provenance.pipeline_step_name,
+        "Deployed": server.deployed_at.isoformat(timespec="seconds"),
+        "UUID": str(server.uuid),
+    }
+    return [(name, plain(value)) for name, value in facts.items() if value]
+
+
+def _curl(server: ModelServer) -> str:
+    question = shlex.quote(json.dumps(_question(server)))
+    return f"curl {shlex.quote(server.prediction_url)} -H 'Content-Type: application/json' -d {question}"
+
+
+def _python(server: ModelServer) -> str:
+    return "\n".join(
+        [
+            "import requests",
+            "",
+            f"question = {_question(server)!r}",
+            f"requests.post({server.prediction_url!r}, json=question, timeout=60).json()",
+        ]
+    )
+
+
+def _question(server: ModelServer) -> Any:
+    protocol = PROTOCOLS.get(server.protocol)
+    return protocol.question(EXAMPLE_ROWS) if protocol else EXAMPLE_ROWS
+
+
+def _done(steps: Sequence[Progress]) -> list[tuple[str, str, str]]:
+    return [
+        (plain(str(done.step)), plain(done.step.cause), f"{done.seconds:.2f}")
+        for done in steps
+        if done.seconds is not None
+    ]
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _fenced(language: str, text: str) -> str:
+    return f"```{language}\n{text}\n```"
