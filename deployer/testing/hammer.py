@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 
-LIMIT_S = 120.0
+LIMIT_S = 240.0
 ENDS_WITHIN_S = 40.0
 
 

@@ -31,10 +31,17 @@ class Bad:
 
 
 BAD = [
-    Bad("exit", RevisionRefused, "exit code 7", exit_code=7, log="cannot load model"),
-    Bad("once", RevisionRefused, "exit code 3", exit_code=3, log="serving", fields={"probes": Probes(settle_s=2)}),
-    Bad("hang", RolloutTimeout, "does not listen yet", timeout=1),
-    Bad("sick", RolloutTimeout, "500", timeout=1, log="serving"),
+    Bad("exit", RevisionRefused, "ended before it was ready", exit_code=7, log="cannot load model"),
+    Bad(
+        "once",
+        RevisionRefused,
+        "ended before it was ready",
+        exit_code=3,
+        log="serving",
+        fields={"probes": Probes(settle_s=2)},
+    ),
+    Bad("hang", RolloutTimeout, "not ready within 3 s", timeout=3),
+    Bad("sick", RolloutTimeout, "not ready within 3 s", timeout=3, log="serving"),
     Bad("hang", RevisionRefused, "not ready within 1 s", fields={"probes": Probes(startup_s=1)}),
 ]
 

@@ -3,7 +3,7 @@
 import time
 from pathlib import Path
 
-from deployer.config import Provenance
+from deployer.config import Drain, Probes, Provenance
 from deployer.engine import Workload
 from deployer.engine_deployer import EngineModelDeployer
 from deployer.errors import RevisionRefused
@@ -18,13 +18,13 @@ SEEN_WITHIN_S = 10.0
 
 
 def test_15_at_full_speed_no_request_of_20_replaces_fails_or_meets_an_old_revision(harness: Harness) -> None:
-    deployer = harness.deployer()
-    server = deployer.deploy_model(harness.config("v0"))
+    deployer, brief = harness.deployer(), {"probes": Probes(settle_s=0.1), "drain": Drain(drain_s=0.1)}
+    server = deployer.deploy_model(harness.config("v0", **brief))
     acknowledged = _acknowledgements(deployer)
     with harness.hammer(server) as hammer:
         _await_answers(hammer, "v0")
         for number in range(1, REPLACES + 1):
-            deployer.deploy_model(harness.config(f"v{number}"), replace=True)
+            deployer.deploy_model(harness.config(f"v{number}", **brief), replace=True)
         _await_answers(hammer, f"v{REPLACES}")
     assert hammer.failed == []
     assert len(acknowledged) == REPLACES
