@@ -3,15 +3,14 @@
 import os
 import sys
 import time
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 LINUX = sys.platform == "linux"
 
 
-@dataclass(frozen=True)
-class Identity:
+class Identity(NamedTuple):
     """One process for good.
 
     Attributes:

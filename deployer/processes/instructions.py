@@ -3,8 +3,8 @@
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
 from enum import IntEnum
+from typing import NamedTuple
 
 
 class Outcome(IntEnum):
@@ -28,8 +28,7 @@ class NotStarted(Exception):
         self.message = message
 
 
-@dataclass(frozen=True, kw_only=True)
-class Instructions:
+class Instructions(NamedTuple):
     """How to start a server. They may hold secrets: they go through a pipe, never to a disk.
 
     Attributes:
@@ -44,15 +43,15 @@ class Instructions:
 
     argv: list[str]
     env: dict[str, str]
-    fill: dict[str, str] = field(default_factory=dict)
-    filled: list[str] = field(default_factory=list)
-    ports: list[int] = field(default_factory=list)
-    takes_descriptor: bool = False
+    fill: dict[str, str]
+    filled: list[str]
+    ports: list[int]
+    takes_descriptor: bool
     log_limit: int
-    die_at: str = ""
+    die_at: str
 
     def as_json(self) -> str:
-        return json.dumps(asdict(self))
+        return json.dumps(self._asdict())
 
     def command(self, places: Mapping[str, str]) -> list[str]:
         """The arguments, all places filled."""

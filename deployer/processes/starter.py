@@ -11,7 +11,6 @@ import signal
 import socket
 import sys
 import time
-from dataclasses import asdict
 from pathlib import Path
 from typing import NoReturn
 
@@ -139,7 +138,7 @@ class _Start:
         identity = identify(server)
         if identity is None:
             raise NotStarted(Outcome.FAILED, "it ended before its pid was known")
-        files.write(self._folder / files.PID, asdict(identity))
+        files.write(self._folder / files.PID, identity._asdict())
         self._reached("named")
         os.write(go, GO)
         os.close(go)

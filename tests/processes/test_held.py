@@ -6,7 +6,6 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, replace
 from pathlib import Path
 
 import psutil
@@ -324,11 +323,11 @@ def test_a_recycled_pid_is_never_signalled(process: HeldProcess, tmp_path: Path)
         own, recycled = process.identity(), identify(server_of(stranger).pid)
         assert own
         assert recycled
-        files.write(process.folder / files.PID, asdict(replace(recycled, start=own.start)))
+        files.write(process.folder / files.PID, recycled._replace(start=own.start)._asdict())
         with pytest.raises(EngineError, match="did not end"):
             process.stop(-9.5)
         assert stranger.held()
-        files.write(process.folder / files.PID, asdict(own))
+        files.write(process.folder / files.PID, own._asdict())
     finally:
         stranger.stop(0)
 
@@ -338,7 +337,7 @@ def test_a_pid_of_what_does_not_run_is_never_signalled(process: HeldProcess, tmp
     stranger.prepare()
     try:
         stranger.start(python(SLEEPS), NOTHING)
-        files.write(process.folder / files.PID, asdict(stranger.identity() or pytest.fail()))
+        files.write(process.folder / files.PID, (stranger.identity() or pytest.fail())._asdict())
         process.stop(0)
         assert stranger.held()
     finally:
@@ -349,14 +348,14 @@ def test_one_that_runs_in_another_container_is_not_signalled_but_told(process: H
     process.start(python(SLEEPS), NOTHING)
     own = process.identity()
     assert own
-    files.write(process.folder / files.PID, asdict(replace(own, namespace="pid:[1]")))
+    files.write(process.folder / files.PID, own._replace(namespace="pid:[1]")._asdict())
     try:
         with pytest.raises(EngineError, match="another container"):
             process.stop(0)
         assert process.held()
         assert (process.age_s() or 0) > 0
     finally:
-        files.write(process.folder / files.PID, asdict(own))
+        files.write(process.folder / files.PID, own._asdict())
 
 
 def test_after_a_reboot_it_has_ended_unseen(process: HeldProcess) -> None:
@@ -365,7 +364,7 @@ def test_after_a_reboot_it_has_ended_unseen(process: HeldProcess) -> None:
     assert own
     process.stop(0)
     (process.folder / files.ENDED).unlink()
-    files.write(process.folder / files.PID, asdict(replace(own, boot="earlier")))
+    files.write(process.folder / files.PID, own._replace(boot="earlier")._asdict())
     ending = process.ending()
     assert ending
     assert ending.exit_code is None
@@ -376,9 +375,9 @@ def test_while_it_is_starting_an_earlier_start_gives_it_no_age(process: HeldProc
     process.start(python(SLEEPS), NOTHING)
     own = process.identity()
     assert own
-    files.write(process.folder / files.PID, asdict(replace(own, start=own.start - 1000)))
+    files.write(process.folder / files.PID, own._replace(start=own.start - 1000)._asdict())
     assert process.age_s() == 0
-    files.write(process.folder / files.PID, asdict(own))
+    files.write(process.folder / files.PID, own._asdict())
 
 
 def test_its_log_is_kept_within_its_size_and_its_end_can_be_read(process: HeldProcess) -> None:
