@@ -105,7 +105,7 @@ def _what_to_do(server: ModelServer, status: int) -> str:
     if status in (404, 405):
         return f"See whether {server.prediction_url} is where it predicts: {_cli('describe', server)}"
     if status < 500:
-        return "Send what the model was trained on: the same columns, types and shape."
+        return "Send what the model was trained on: the same shape and types; named columns as a DataFrame or dicts."
     return f"Look at its log: {_cli('logs', server)}"
 
 
