@@ -7,6 +7,10 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.prefect_server.fixtures import prefect_server, process_deployer
+
+__all__ = ["prefect_server", "process_deployer"]
+
 
 def _memory() -> str:
     return ""

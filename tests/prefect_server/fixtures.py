@@ -1,0 +1,110 @@
+"""A real Prefect server, one for all tests of a pytest worker: mark them `xdist_group("prefect")`."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+from deployer import http
+from deployer.flavors.process.deployer import ProcessModelDeployer
+from deployer.flavors.process.settings import ProcessSettings
+from deployer.gateways.ports import free_port
+from tests.prefect_server.ended import running
+from tests.prefect_server.waiting import wait_for
+
+QUIET = {
+    "DO_NOT_TRACK": "true",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_CLI_COLORS": "false",
+    "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
+}
+UP_WITHIN_S = 90
+
+
+@dataclass(frozen=True)
+class PrefectServer:
+    """Where it answers, and the environment of what talks to it."""
+
+    api_url: str
+    env: dict[str, str]
+    home: Path
+
+
+@pytest.fixture(scope="session")
+def prefect_server(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[PrefectServer]:
+    """A server with an empty database; this process talks to it too."""
+    home = tmp_path_factory.mktemp("prefect")
+    shutil.copy(_migrated_database(pytestconfig, home), home / "prefect.db")
+    port = free_port()
+    server = PrefectServer(f"http://127.0.0.1:{port}/api", _environment(home, port), home)
+    started_with = {
+        "PREFECT_SERVER_DATABASE_MIGRATE_ON_START": "false",
+        "PREFECT_API_BLOCKS_REGISTER_ON_START": "false",
+    }
+    command = ["prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port), "--no-ui"]
+    with running(command, server.env | started_with, home / "server.log") as program:
+        wait_for(lambda: program.poll() is not None or _answers(server), "the Prefect server answers", UP_WITHIN_S)
+        assert program.poll() is None, (home / "server.log").read_text()
+        with _this_process_talks_to(server):
+            yield server
+
+
+@pytest.fixture
+def process_deployer(tmp_path: Path) -> Iterator[ProcessModelDeployer]:
+    """A process deployer of the test's own; its servers and its gateway end with the test."""
+    yield from a_process_deployer(tmp_path / "state")
+
+
+def a_process_deployer(state_dir: Path) -> Iterator[ProcessModelDeployer]:
+    """A process deployer; what it runs is ended afterwards."""
+    deployer = ProcessModelDeployer(ProcessSettings(state_dir=state_dir, gateway_port=free_port()))
+    try:
+        yield deployer
+    finally:
+        for server in deployer.find_model_server():
+            deployer.delete_model_server(server.uuid, force=True)
+        deployer.gateway.shutdown(grace_s=2)
+
+
+def _environment(home: Path, port: int) -> dict[str, str]:
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+    return inherited | QUIET | {"PREFECT_HOME": str(home), "PREFECT_API_URL": f"http://127.0.0.1:{port}/api"}
+
+
+def _migrated_database(config: pytest.Config, home: Path) -> Path:
+    """Migrating takes longer than all else, so its outcome is kept in pytest's cache, for each version of Prefect."""
+    assert config.cache
+    kept = config.cache.mkdir("prefect-database") / f"{version('prefect')}.db"
+    if not kept.exists():
+        command = [sys.executable, "-m", "prefect", "server", "database", "upgrade", "--yes"]
+        env = _environment(home, 0)
+        del env["PREFECT_API_URL"]
+        subprocess.run(command, env=env, check=True, capture_output=True, timeout=120)
+        (home / "prefect.db").rename(kept)
+    return kept
+
+
+def _answers(server: PrefectServer) -> bool:
+    try:
+        return http.request("GET", f"{server.api_url}/health", timeout_s=2).ok
+    except http.NoAnswer:
+        return False
+
+
+def _this_process_talks_to(server: PrefectServer) -> AbstractContextManager[object]:
+    from prefect import settings
+
+    return settings.temporary_settings(
+        {
+            settings.PREFECT_API_URL: server.api_url,
+            settings.PREFECT_HOME: server.home,
+            settings.PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW: "ignore",
+        }
+    )
