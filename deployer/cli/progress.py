@@ -83,5 +83,6 @@ class LiveSteps:
             done = line.seconds is not None
             mark = Text("✓", "green") if done else Text("✗", "red") if self.over else self._spinner
             took = f"{line.seconds:.1f} s" if done else ""
-            table.add_row(mark, Text(str(line.step.ref or line.server)), str(line.step.action), line.step.cause, took)
+            subject, action = str(line.step.ref or line.server), str(line.step.action)
+            table.add_row(mark, Text(subject), Text(action), Text(line.step.cause), took)
         yield table

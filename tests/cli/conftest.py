@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -30,12 +31,29 @@ def broken(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def program(tmp_path: Path) -> Iterator[InProcesses]:
-    state_dir = tmp_path / "state"
-    program = InProcesses(state_dir, free_port())
-    yield program
-    for server in program("list", "--json").json["servers"]:
-        program("delete", server["uuid"], "--force")
-    _end_all_of(state_dir)
+    with _ended(InProcesses(tmp_path / "state", free_port())) as program:
+        yield program
+
+
+@pytest.fixture(scope="module")
+def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InProcesses]:
+    """One server, churn, for tests that only look; they share it through an xdist_group."""
+    folder = tmp_path_factory.mktemp("serving")
+    with _ended(InProcesses(folder / "state", free_port())) as program:
+        model = write_model(folder / ("a model of a long name " + "x" * 90), "v1")
+        deployed = program("deploy", "churn", model, *program.quick)
+        assert deployed.exit_code == 0, deployed.stderr
+        yield program
+
+
+@contextmanager
+def _ended(program: InProcesses) -> Iterator[InProcesses]:
+    try:
+        yield program
+        for server in program("list", "--json").json["servers"]:
+            program("delete", server["uuid"], "--force")
+    finally:
+        _end_all_of(program.state_dir)
 
 
 def _end_all_of(state_dir: Path) -> None:

@@ -22,6 +22,12 @@ QUICK = {
 }
 
 
+def quick_config(folder: Path) -> tuple[str, Path]:
+    file = folder / "quick.json"
+    file.write_text(json.dumps(QUICK))
+    return "--config", file
+
+
 @dataclass(frozen=True)
 class Answer:
     """What one call printed, and how it ended."""
@@ -57,9 +63,7 @@ class InOneProcess:
     @property
     def quick(self) -> tuple[str, Path]:
         """A config file that wastes no time, as options."""
-        file = self.folder / "quick.json"
-        file.write_text(json.dumps(QUICK))
-        return "--config", file
+        return quick_config(self.folder)
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,11 @@ class InProcesses:
             check=False,
         )
         return Answer(ran.returncode, ran.stdout, ran.stderr)
+
+    @property
+    def quick(self) -> tuple[str, Path]:
+        """A config file that wastes no time, as options."""
+        return quick_config(self.state_dir.parent)
 
     def command(self, *words: object) -> list[str]:
         return [str(PROGRAM), *map(str, words)]
