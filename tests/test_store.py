@@ -49,12 +49,13 @@ def test_a_model_is_found_again_by_its_digest(store: Store, model: Path) -> None
     assert left_in(store) == {digest}
 
 
-def test_the_digest_is_the_documented_one(store: Store, model: Path) -> None:
+def test_the_digest_is_the_documented_one(store: Store, tmp_path: Path) -> None:
+    folder = write(tmp_path / "other", {"c": "1", "b": "22", "a/x": "333", "a.b": ""})
     lines = [
-        f"{path}\0{1}\0{hashlib.sha256(content).hexdigest()}\n"
-        for path, content in [("code/load.py", b"c"), ("weights.bin", b"w")]
+        f"{path}\0{len(content)}\0{hashlib.sha256(content).hexdigest()}\n"
+        for path, content in [("a.b", b""), ("a/x", b"333"), ("b", b"22"), ("c", b"1")]
     ]
-    assert store.add(str(model)) == hashlib.sha256("".join(lines).encode()).hexdigest()
+    assert store.add(str(folder)) == hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def test_overwriting_the_source_changes_nothing_that_is_stored(store: Store, model: Path) -> None:
