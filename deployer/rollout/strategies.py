@@ -33,6 +33,8 @@ def route_when_settled(observed: Observed, cause: str) -> Step:
 
 def _after_its_end(target: Observed) -> Step:
     workload = target.workload
+    if not workload.starts:
+        return _step(Action.START, target, f"revision {target.revision} is wanted again")
     if workload.port_lost and workload.starts < STARTS_WITH_A_LOST_PORT:
         return _step(Action.START, target, "its port was taken: once more, with another")
     return _step(Action.CLOSE, target, f"it ended before it was ready: {target.answer or 'how is not known'}")

@@ -51,6 +51,10 @@ def test_a_revision_that_ended_before_it_was_ready_is_closed_with_its_exit_code(
     assert (step.action, step.cause) == (Action.CLOSE, "it ended before it was ready: exit code 7")
 
 
+def test_a_revision_that_was_stopped_before_it_served_is_started_when_it_is_wanted_again() -> None:
+    assert first(routed_to(None), ended(1, starts=0)) == (Action.START, 1)
+
+
 def test_a_revision_whose_port_was_taken_is_started_once_more_only() -> None:
     assert first(routed_to(None), ended(1, starts=1, port_lost=True)) == (Action.START, 1)
     assert first(routed_to(None), ended(1, starts=2, port_lost=True)) == (Action.CLOSE, 1)
