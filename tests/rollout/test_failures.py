@@ -1,0 +1,92 @@
+from dataclasses import replace
+
+import pytest
+
+from deployer.engine import Wanted
+from deployer.rollout import failures
+from deployer.rollout.view import Condition, Observed, ServerView
+from support.worlds import observed, routed_to
+
+LOG = "loading\nTraceback: boom"
+
+
+def log_tail(mine: Observed) -> str:
+    return LOG
+
+
+def view_of(condition: Condition, wanted: Wanted = Wanted.REFUSED) -> tuple[ServerView, Observed]:
+    mine = observed(2, condition, wanted)
+    return ServerView("s", routed_to(1, high=2), (observed(1, Condition.READY), mine)), mine
+
+
+def test_a_refusal_tells_cause_status_exit_code_log_and_what_serves() -> None:
+    view, mine = view_of(Condition.ENDED)
+    error = failures.refused(view, "churn", mine, log_tail)
+    assert error.what == "Revision 2 of churn was refused: a test says so."
+    assert (error.status, error.exit_code, error.log_tail) == ("ended", 7, LOG)
+    assert error.serving == "Revision 1 serves on as before."
+    assert str(error).splitlines() == [
+        "Revision 2 of churn was refused: a test says so.",
+        "last log lines:",
+        *LOG.splitlines(),
+        "Revision 1 serves on as before.",
+        "Mend the model or its config and deploy again; its whole log is kept until a later revision serves.",
+    ]
+
+
+@pytest.mark.parametrize("line", ["ModuleNotFoundError: No module named 'xgboost'", "No module named xgboost"])
+def test_a_missing_package_is_what_the_hint_speaks_of(line: str) -> None:
+    view, mine = view_of(Condition.ENDED)
+    assert "install it" in failures.refused(view, "churn", mine, lambda _: line).hint
+
+
+def test_a_lost_port_is_what_the_hint_speaks_of() -> None:
+    view, mine = view_of(Condition.ENDED)
+    lost = replace(mine, workload=replace(mine.workload, port_lost=True))
+    assert "port" in failures.refused(view, "churn", lost, lambda _: "").hint
+
+
+@pytest.mark.parametrize(
+    ("condition", "said"),
+    [
+        (Condition.CREATED, "it has not been started"),
+        (Condition.UNREACHED, "it runs and does not listen yet"),
+        (Condition.SILENT, "it runs and does not answer"),
+        (Condition.SICK, "it runs and its health check says no"),
+        (Condition.READY, "it is ready and has yet to settle"),
+    ],
+)
+def test_a_timeout_tells_how_far_it_came(condition: Condition, said: str) -> None:
+    view, mine = view_of(condition, Wanted.RUNNING)
+    error = failures.timed_out(view, "churn", mine, log_tail, seconds=2.5, own=True)
+    assert f"Revision 2 of churn was not ready within 2.5 s: {said}" in error.what
+    assert error.what.endswith("It was closed and will not serve.")
+    assert error.serving == "Revision 1 serves on as before." and error.log_tail == LOG and error.hint
+
+
+def test_who_only_joined_a_rollout_is_told_that_it_goes_on() -> None:
+    view, mine = view_of(Condition.UNREACHED, Wanted.RUNNING)
+    assert failures.timed_out(view, "churn", mine, log_tail, seconds=1, own=False).what.endswith("it goes on.")
+
+
+def test_what_serves_is_told_as_far_as_it_is_known() -> None:
+    ready, silent = observed(1, Condition.READY), observed(1, Condition.SILENT)
+    stopped = observed(1, Condition.ENDED, Wanted.STOPPED)
+    told = [failures.still_serving(ServerView("s", routed_to(1), (o,))) for o in (ready, silent, stopped)]
+    assert told == [
+        "Revision 1 serves on as before.",
+        "The route still names revision 1.",
+        "Nothing serves behind its URL now.",
+    ]
+    assert failures.still_serving(ServerView("s", routed_to(None), (ready,))) == told[2]
+
+
+def test_being_overtaken_stopped_or_deleted_each_says_what_to_do() -> None:
+    view = ServerView("s", routed_to(3), (observed(3, Condition.READY),))
+    superseded = failures.superseded(view, "churn", 2)
+    assert "revision 2 of churn was overtaken by revision 3" in superseded.what.lower()
+    assert superseded.serving == "Revision 3 serves on as before."
+    stopped = failures.stopped(view, "churn", 2)
+    assert "stopped while revision 2" in stopped.what and "Start the server" in stopped.hint
+    deleted = failures.deleted("churn", 2)
+    assert "deleted while revision 2" in deleted.what and "Deploy again" in deleted.hint

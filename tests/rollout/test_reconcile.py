@@ -1,0 +1,115 @@
+import threading
+from pathlib import Path
+
+from deployer.engine import Ref
+from deployer.errors import EngineError
+from deployer.flavors.memory.engine import MemoryEngine
+from deployer.rollout.converge import Converger
+from deployer.rollout.plan import plan
+from deployer.rollout.steps import Action
+from deployer.rollout.view import Condition, ServerView
+from deployer.server import State
+from deployer.testing.memory import MemoryHarness
+from support.worlds import observed, routed_to
+
+MET_WITHIN_S = 10.0
+
+
+def harness_with(tmp_path: Path, *names: str) -> MemoryHarness:
+    """Servers of those names, all of them killed."""
+    harness = MemoryHarness(tmp_path)
+    for name in names:
+        harness.kill(harness.deployer().deploy_model(harness.config("v1", name=name)))
+    return harness
+
+
+class MeetingEngine(MemoryEngine):
+    """An engine whose starts wait for one another."""
+
+    def __init__(self, engine: MemoryEngine, parties: int) -> None:
+        self.__dict__ = dict(engine.__dict__)
+        self.barrier = threading.Barrier(parties)
+
+    def start(self, ref: Ref) -> None:
+        self.barrier.wait(MET_WITHIN_S)
+        super().start(ref)
+
+
+class PickyEngine(MemoryEngine):
+    """An engine that will not start one server."""
+
+    def __init__(self, engine: MemoryEngine, server: str) -> None:
+        self.__dict__ = dict(engine.__dict__)
+        self.refused = server
+
+    def start(self, ref: Ref) -> None:
+        if ref.server == self.refused:
+            raise EngineError(f"{ref} may not start", hint="Ask nicely.")
+        super().start(ref)
+
+
+def test_servers_are_brought_back_side_by_side(tmp_path: Path) -> None:
+    harness = harness_with(tmp_path, "a", "b", "c")
+    deployer = harness.deployer()
+    deployer.__dict__["engine"] = MeetingEngine(deployer.engine, parties=3)
+    report = deployer.reconcile()
+    assert sorted(server.name for server in report.changed) == ["a", "b", "c"] and report.failed == ()
+    assert {server.state for server in deployer.find_model_server()} == {State.READY}
+
+
+def test_an_error_in_one_server_is_reported_and_stops_no_other(tmp_path: Path) -> None:
+    harness = harness_with(tmp_path, "a", "b", "c")
+    deployer = harness.deployer()
+    deployer.__dict__["engine"] = PickyEngine(deployer.engine, "b")
+    report = deployer.reconcile()
+    (failed,) = report.failed
+    assert (failed.name, failed.error) == ("b", "b-r1 may not start\nAsk nicely.")
+    states = {server.name: server.state for server in deployer.find_model_server()}
+    assert states == {"a": State.READY, "b": State.FAILED, "c": State.READY}
+
+
+def test_what_is_as_it_should_be_is_reported_without_steps(tmp_path: Path) -> None:
+    harness = MemoryHarness(tmp_path)
+    server = harness.deployer().deploy_model(harness.config("v1"))
+    report = harness.deployer().reconcile()
+    (only,) = report.servers
+    assert (only.name, only.uuid, only.steps, only.pending, only.error) == ("churn", server.uuid, (), "", "")
+
+
+def test_each_step_is_reported_with_its_cause_and_seconds(tmp_path: Path) -> None:
+    harness = harness_with(tmp_path, "a")
+    (report,) = harness.deployer().reconcile().changed
+    start = report.steps[0]
+    assert (start.step.action, start.step.cause) == (Action.START, "it should serve and does not run")
+    assert all(progress.seconds is not None for progress in report.steps)
+
+
+def test_what_it_had_no_time_to_wait_for_is_reported_as_pending(tmp_path: Path) -> None:
+    harness = MemoryHarness(tmp_path)
+    harness.deployer().deploy_model(harness.config("v1", delay_s=1), timeout=0)
+    (report,) = harness.deployer().reconcile(timeout=0).servers
+    assert report.pending and not report.error
+    assert harness.deployer().reconcile().failed == ()
+
+
+def test_a_superseded_server_that_has_moved_on_stays(tmp_path: Path) -> None:
+    """A deploy of its own has given it a new revision since."""
+    harness = MemoryHarness(tmp_path)
+    deployer = harness.deployer()
+    old = deployer.deploy_model(harness.config("v1", name="old"))
+    deployer.deploy_model(harness.config("v2", name="old"), replace=True)
+    deployer._lifecycle.remove_superseded(old.uuid, 1)
+    assert [server.revision for server in deployer.find_model_server()] == [2]
+    deployer._lifecycle.remove_superseded(old.uuid, 2)
+    assert deployer.find_model_server() == []
+
+
+def test_a_conflict_is_no_failure_but_a_reason_to_look_again(tmp_path: Path) -> None:
+    harness = MemoryHarness(tmp_path)
+    deployer = harness.deployer()
+    server = deployer.deploy_model(harness.config("v1"))
+    converger = Converger(deployer._observer, deployer._executor(deployer.on_progress))
+    stale = ServerView("churn", routed_to(None), (observed(1, Condition.READY),))
+    assert plan(stale)[0].action is Action.ROUTE
+    assert converger.advance(stale)
+    assert harness.ask(server).ok
