@@ -40,6 +40,7 @@ def _checked(fields: dict[str, Any], file: Path | None) -> "ModelServerConfig":
     from deployer.config import ModelServerConfig
     from deployer.references import in_words
 
+    _refuse_what_cannot_be_written(fields)
     try:
         return ModelServerConfig.model_validate(fields)
     except ValidationError as error:
@@ -48,6 +49,17 @@ def _checked(fields: dict[str, Any], file: Path | None) -> "ModelServerConfig":
             f"{where} is no config of a model server: {in_words(error)}.",
             hint=f"Give NAME and MODEL_URI, or --config FILE. Fields are: {', '.join(ModelServerConfig.model_fields)}.",
         ) from None
+
+
+def _refuse_what_cannot_be_written(fields: dict[str, Any]) -> None:
+    """Python lets bytes of a command line that are no UTF-8 pass as text, until they shall be written."""
+    for field, value in fields.items():
+        try:
+            json.dumps(value, ensure_ascii=False, default=str).encode()
+        except UnicodeEncodeError:
+            raise InvalidConfig(f"{field}: it holds bytes that are no UTF-8 text.", hint="Write it in UTF-8.") from None
+        except ValueError:
+            raise InvalidConfig(f"{field}: it holds itself.", hint="Write it without an alias to itself.") from None
 
 
 def _read(file: Path) -> dict[str, Any]:

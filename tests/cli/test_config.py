@@ -79,3 +79,8 @@ def test_a_wrong_config_is_wrong_usage(cli: InOneProcess, model: Path, tmp_path:
 def test_a_file_alone_is_enough(cli: InOneProcess, model: Path, tmp_path: Path) -> None:
     text = f"{{name: churn, model_uri: {model}, runtime: command, command: {{line: serve}}, probes: {{settle_s: 0}}}}"
     assert cli("deploy", "--config", written(tmp_path, text)).exit_code == 0
+
+
+def test_yaml_that_holds_itself_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidConfig):
+        config_of(written(tmp_path, "env: &a {A: *a}"), GIVEN, [], [])

@@ -111,3 +111,15 @@ def test_data_that_is_none_is_wrong_usage(cli: InOneProcess, data: str, said: st
     answer = cli("predict", "churn", data)
     assert answer.exit_code == 2
     assert said in answer.stderr
+
+
+def test_a_name_is_found_however_its_accents_are_composed(cli: InOneProcess, model: Path) -> None:
+    cli("deploy", "Gro\u0308\u00dfe", model, *cli.quick)
+    for written in ("Gr\u00f6\u00dfe", "Gro\u0308\u00dfe"):
+        assert cli("describe", written, "--json").json["name"] == "Gr\u00f6\u00dfe"
+
+
+@pytest.mark.parametrize("words", [["\udcff", "MODEL"], ["churn", "\udcff"], ["churn", "MODEL", "--env", "A=\udcff"]])
+def test_bytes_that_are_no_text_are_wrong_usage(cli: InOneProcess, model: Path, words: list[str]) -> None:
+    answer = cli("deploy", *(str(model) if word == "MODEL" else word for word in words), "--json")
+    assert (answer.exit_code, answer.error["error"]) == (2, "InvalidConfig")
