@@ -182,6 +182,8 @@ def _first_bound(ports: list[int]) -> socket.socket:
     for port in ports:
         candidate = socket.socket()
         candidate.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # uvicorn sets it on no socket it is handed, and each answer would wait 40 ms for a delayed ACK.
+        candidate.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
             candidate.bind((LOOPBACK, port))
         except OSError as error:

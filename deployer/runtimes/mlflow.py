@@ -47,7 +47,6 @@ class MLflowRuntime:
     def launch(self, config: ModelServerConfig) -> Launch:
         grace_s = (config.drain or Drain()).grace_s
         return Launch(
-            # Without uvloop, each answer on a kept-alive connection waits for a delayed ACK.
             argv=(
                 *(sys.executable, "-P", "-m", "uvicorn", "mlflow.pyfunc.scoring_server.app:app"),
                 *("--fd", "{descriptor}", "--loop", "uvloop"),
