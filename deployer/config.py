@@ -16,8 +16,8 @@ SECRET_REFERENCE = re.compile(r"(env:[A-Za-z_][A-Za-z0-9_]*|file:/.+|prefect:[^/
 def _plain_text(value: str) -> str:
     if value != value.strip():
         raise ValueError("blanks at the start or the end are not allowed: remove them")
-    if any(unicodedata.category(character) == "Cc" for character in value):
-        raise ValueError("control characters are not allowed")
+    if any(unicodedata.category(character) in ("Cc", "Cs") for character in value):
+        raise ValueError("control characters and halves of surrogate pairs are not allowed")
     if len(value) > MAX_NAME:
         raise ValueError(f"at most {MAX_NAME} characters are allowed, these are {len(value)}")
     return unicodedata.normalize("NFC", value)
@@ -27,8 +27,8 @@ def _variables(values: dict[str, str]) -> dict[str, str]:
     for name, value in values.items():
         if not VARIABLE.fullmatch(name):
             raise ValueError(f"{name!r} is not the name of an environment variable")
-        if "\0" in value:
-            raise ValueError(f"the value of {name} holds a NUL character")
+        if "\0" in value or any(unicodedata.category(character) == "Cs" for character in value):
+            raise ValueError(f"the value of {name} holds a NUL character, or half of a surrogate pair")
     return values
 
 

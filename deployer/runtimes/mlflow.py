@@ -5,8 +5,6 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
-import yaml
-
 from deployer.config import Drain, ModelServerConfig
 from deployer.engine import Launch
 from deployer.errors import InvalidModel, Unsupported
@@ -64,6 +62,8 @@ class MLflowRuntime:
 
 
 def _flavors(model: Path) -> list[str]:
+    import yaml  # only a deploy reads models; a list should not wait for it
+
     try:
         described = yaml.safe_load((model / "MLmodel").read_text())
     except (FileNotFoundError, NotADirectoryError):

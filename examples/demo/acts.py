@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deployer import ModelServer
+from deployer.engine import Phase
 from deployer.errors import DeployerError
 from deployer.flavors.process.deployer import ProcessModelDeployer
 from examples.demo.traffic import Sent, requests_in
@@ -92,4 +93,7 @@ def played(acts: list[Act], out: Path) -> list[Played]:
 
 def kill(deployer: ProcessModelDeployer, server: ModelServer) -> None:
     """SIGKILL, as the system does when memory runs out."""
-    os.kill(deployer.engine.pid(server.name), signal.SIGKILL)
+    serving = next(w for w in deployer.engine.list() if w.record.uuid == server.uuid and w.phase is Phase.RUNNING)
+    pid = deployer.engine.pid(serving.ref)
+    assert pid, "the server does not run"
+    os.kill(pid, signal.SIGKILL)

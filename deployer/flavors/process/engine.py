@@ -113,6 +113,11 @@ class ProcessEngine:
             yield from reader.more()
             yield from reader.rest()
 
+    def pid(self, ref: Ref) -> int | None:
+        """Of its server process; None where it does not run as a process of this machine's."""
+        identity = WorkloadFolder(path_of(self._root, ref)).identity()
+        return identity.pid if identity and identity.lives else None
+
     def sweep(self) -> None:
         """Clear up what creations and deletions that were cut short left."""
         now = time.time()
