@@ -13,15 +13,17 @@ from deployer.references import in_words
 Settings = TypeVar("Settings", bound=BaseModel)
 
 
-def with_a_required_field(schema: dict[str, Any], model: type[Block]) -> None:
-    """Make the first field with a plain default required, in the schema alone.
+def to_be_referred_to(schema: dict[str, Any], model: type[Block]) -> None:
+    """Write the schema so that a run can be given a stored block by reference.
 
-    Without a required field a reference to a block document would fit the block's own schema too,
-    and the API refuses what fits twice.
+    The API looks for the schema by its title, where it should by the class's name; so both are the
+    same. And it refuses what fits both a block and a reference to one; so the first field with a
+    plain default is required, in the schema alone.
     """
     schema_extra(schema, model)
-    plain = (name for name, field in model.model_fields.items() if field.default is not None)
-    schema.setdefault("required", [next(plain)])
+    schema["title"] = model.__name__
+    plain = [name for name, field in model.model_fields.items() if field.default is not None]
+    schema.setdefault("required", plain[:1])
 
 
 class ModelDeployerBlock(Block, ABC):
@@ -31,7 +33,7 @@ class ModelDeployerBlock(Block, ABC):
     `get_deployer` names the block and the fields that are wrong.
     """
 
-    model_config = ConfigDict(frozen=False, extra="allow", json_schema_extra=with_a_required_field)
+    model_config = ConfigDict(frozen=False, extra="allow", json_schema_extra=to_be_referred_to)
 
     @abstractmethod
     def get_deployer(self) -> BaseModelDeployer:

@@ -66,7 +66,8 @@ def test_a_program_that_never_imported_it_can_load_it(prefect_server: PrefectSer
 
 
 def test_one_field_is_required_in_the_schema_alone_so_that_references_fit_no_block() -> None:
-    assert ProcessModelDeployer.model_json_schema()["required"] == ["keep_models"]
+    schema = ProcessModelDeployer.model_json_schema()
+    assert (schema["required"], schema["title"]) == (["keep_models"], "ProcessModelDeployer")
     assert ProcessModelDeployer().keep_models == ProcessSettings().keep_models
 
 

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -59,12 +59,14 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytes
 @pytest.fixture
 def process_deployer(tmp_path: Path) -> Iterator[ProcessModelDeployer]:
     """A process deployer of the test's own; its servers and its gateway end with the test."""
-    yield from a_process_deployer(tmp_path / "state")
+    with until_closed(ProcessSettings(state_dir=tmp_path / "state", gateway_port=free_port())) as deployer:
+        yield deployer
 
 
-def a_process_deployer(state_dir: Path) -> Iterator[ProcessModelDeployer]:
+@contextmanager
+def until_closed(settings: ProcessSettings) -> Iterator[ProcessModelDeployer]:
     """A process deployer; what it runs is ended afterwards."""
-    deployer = ProcessModelDeployer(ProcessSettings(state_dir=state_dir, gateway_port=free_port()))
+    deployer = ProcessModelDeployer(settings)
     try:
         yield deployer
     finally:
