@@ -1,5 +1,6 @@
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -21,7 +22,7 @@ def told(view: ServerView) -> tuple[State, str]:
     return server.state, server.message
 
 
-def serving(condition: Condition, wanted: Wanted = RUNNING, **fields: object) -> ServerView:
+def serving(condition: Condition, wanted: Wanted = RUNNING, **fields: Any) -> ServerView:
     return ServerView("s", routed_to(1), (observed(1, condition, wanted, **fields),))
 
 

@@ -1,10 +1,12 @@
 """Scenarios 15 and 17 to 19: one URL that stays up while the model changes."""
 
+import threading
 import time
 from pathlib import Path
+from typing import Any
 
 from deployer.config import Drain, Probes, Provenance
-from deployer.engine import Workload
+from deployer.engine import Phase, Workload
 from deployer.engine_deployer import EngineModelDeployer
 from deployer.errors import RevisionRefused
 from deployer.rollout.steps import Action, Progress
@@ -18,7 +20,8 @@ SEEN_WITHIN_S = 10.0
 
 
 def test_15_at_full_speed_no_request_of_20_replaces_fails_or_meets_an_old_revision(harness: Harness) -> None:
-    deployer, brief = harness.deployer(), {"probes": Probes(settle_s=0.1), "drain": Drain(drain_s=0.1)}
+    deployer = harness.deployer()
+    brief: dict[str, Any] = {"probes": Probes(settle_s=0.1), "drain": Drain(drain_s=0.1)}
     server = deployer.deploy_model(harness.config("v0", **brief))
     acknowledged = _acknowledgements(deployer)
     with harness.hammer(server) as hammer:
@@ -46,6 +49,20 @@ def test_15_slow_requests_in_flight_finish(harness: Harness) -> None:
     assert in_flight and {timed.reply.answer for timed in in_flight} <= {"v1", "v2"}
     assert hammer.failed == []
     assert hammer.answers_begun_after(moment) == {"v2"}
+
+
+def test_15_the_old_revision_runs_on_for_its_whole_drain(harness: Harness) -> None:
+    deployer, drain_s = harness.deployer(), 1.5
+    deployer.deploy_model(harness.config("v1", drain=Drain(drain_s=drain_s)))
+    acknowledged = _acknowledgements(deployer)
+    rollout = threading.Thread(target=deployer.deploy_model, args=(harness.config("v2"), True))
+    rollout.start()
+    while rollout.is_alive():
+        old = [workload.phase for workload in deployer.engine.list() if workload.revision == 1]
+        in_drain = bool(acknowledged) and time.monotonic() < acknowledged[0] + drain_s
+        assert not in_drain or old == [Phase.RUNNING], "stopped before its drain was over"
+        time.sleep(0.02)
+    assert acknowledged and [w.revision for w in deployer.engine.list()] == [2]
 
 
 def test_17_deploying_the_same_again_changes_nothing(harness: Harness) -> None:
