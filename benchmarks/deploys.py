@@ -8,8 +8,8 @@ from pathlib import Path
 
 from benchmarks.figure import Figure, median, spread
 from benchmarks.served import process_deployer, tiny
-from deployer.gateways.ports import free_port
 from deployer.http import NoAnswer, request
+from deployer.ports import free_port
 from deployer.rollout.steps import Action, Progress
 from deployer.testing.models import command_line, write_model
 

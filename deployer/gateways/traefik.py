@@ -6,13 +6,13 @@ from pathlib import Path
 from deployer.errors import GatewayDown, RouteMoved
 from deployer.gateway import Route, Split, Tag
 from deployer.gateways.files import locked, storage
-from deployer.gateways.ports import LOOPBACK
 from deployer.gateways.swap import serving
 from deployer.gateways.traefik_admin import Router, TraefikAdmin
 from deployer.gateways.traefik_files import RouteFiles
 from deployer.gateways.traefik_process import START_S, TraefikProcess
 from deployer.gateways.traefik_routes import service_of
 from deployer.http import NoAnswer
+from deployer.ports import LOOPBACK
 
 DEFAULT_PORT = 8400
 POLL_S = 0.015

@@ -3,8 +3,8 @@
 import json
 from dataclasses import dataclass
 
-from deployer.gateways.ports import LOOPBACK
 from deployer.http import Answer, NoAnswer, request
+from deployer.ports import LOOPBACK
 
 ANSWER_S = 1.0
 

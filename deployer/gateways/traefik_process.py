@@ -7,9 +7,9 @@ import psutil
 
 from deployer.errors import EngineError, GatewayDown, PortTaken
 from deployer.gateways.files import replace_file
-from deployer.gateways.ports import LOOPBACK, free_port, is_taken
 from deployer.gateways.traefik_admin import TraefikAdmin
 from deployer.gateways.traefik_settings import Address, environment, find_binary, settings_file
+from deployer.ports import LOOPBACK, free_port, is_taken
 from deployer.processes.held import HeldProcess
 
 START_S = 10.0

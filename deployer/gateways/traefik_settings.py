@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, files
 from pathlib import Path
 
 from deployer.errors import EngineError
-from deployer.gateways.ports import LOOPBACK
+from deployer.ports import LOOPBACK
 
 INHERITED = ("PATH", "HOME", "TZ")
 LATENCY_BUCKETS_S = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0]

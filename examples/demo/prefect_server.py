@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from deployer.gateways.ports import free_port
 from deployer.http import NoAnswer, request
+from deployer.ports import free_port
 
 UP_WITHIN_S = 90.0
 DOWN_WITHIN_S = 20.0

@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from deployer.gateways.ports import free_port
+from deployer.ports import free_port
 from deployer.testing.models import write_model
 from support.command_line import InOneProcess, InProcesses
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from deployer.gateway import Backend
-from deployer.gateways.ports import free_port
 from deployer.gateways.traefik import TraefikGateway
+from deployer.ports import free_port
 
 
 class NamesItself(BaseHTTPRequestHandler):

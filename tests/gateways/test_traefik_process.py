@@ -15,9 +15,9 @@ import pytest
 from deployer.errors import EngineError, GatewayDown, PortTaken
 from deployer.gateway import Backend
 from deployer.gateways import traefik_process
-from deployer.gateways.ports import free_port
 from deployer.gateways.traefik import TraefikGateway
 from deployer.http import request
+from deployer.ports import free_port
 
 Serve = Callable[..., Backend]
 MakeGateway = Callable[..., TraefikGateway]

@@ -84,7 +84,7 @@ class IdealWorld:
         ref = step.ref
         match step.action:
             case Action.START | Action.WAIT:
-                self._change(ref, lambda o: self._ready(o))
+                self._change(ref, self._ready)
             case Action.CLOSE:
                 assert ref
                 self._route(replace(self.view.route, high=max(self.view.route.high, ref.revision), tag="tag"))

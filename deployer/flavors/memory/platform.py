@@ -85,7 +85,7 @@ class Stored:
 class MemoryPlatform:
     """Workloads and routes; every deployer of the same platform sees the same."""
 
-    _all: dict[str, "MemoryPlatform"] = {}  # noqa: RUF012 - shared on purpose: it is the platform
+    _all: dict[str, "MemoryPlatform"] = {}
     _making = threading.Lock()
 
     def __init__(self) -> None:

@@ -13,8 +13,8 @@ from deployer.engine import Readiness, Ref, Unreadable, Wanted, Workload, Worklo
 from deployer.errors import EngineError, EngineUnavailable, ModelGone, WorkloadExists
 from deployer.flavors.process.environment import harmless
 from deployer.flavors.process.folder import NotReadable, WorkloadFolder, new_workload, path_of
-from deployer.flavors.process.ports import free_ports
 from deployer.flavors.process.probe import Prober, probe_all
+from deployer.ports import free_ports
 from deployer.processes.instructions import Outcome
 from deployer.records.names import workload_name
 

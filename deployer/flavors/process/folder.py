@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from deployer.engine import Launch, Phase, Ref, Wanted, Workload, WorkloadSpec
-from deployer.flavors.process.ports import LOOPBACK, can_be_bound
+from deployer.ports import LOOPBACK, can_be_bound
 from deployer.processes import files
 from deployer.processes.held import HeldProcess
 from deployer.records.names import workload_name

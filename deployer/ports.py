@@ -1,4 +1,4 @@
-"""Ports for workloads: nobody is given one of them by chance."""
+"""TCP ports on loopback that can be taken and kept."""
 
 import random
 import socket
@@ -13,13 +13,23 @@ RANGE_FILE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 USUAL_EPHEMERAL = range(49_152, 65_536)
 
 
-def free_ports(count: int, taken: Container[int | None]) -> list[int]:
-    """Up to so many random ports that can be bound now, outside the range that the system hands out itself."""
+def free_ports(count: int, taken: Container[int | None] = ()) -> list[int]:
+    """Up to so many random ports that can be bound now, outside the range that the system hands out itself.
+
+    From that range a port could be lost to somebody's outgoing connection while its owner is down.
+    """
     return list(islice(_free(taken), count))
 
 
+def free_port(*, preferred: int = 0, avoid: int = 0) -> int:
+    """The preferred port if nobody has it, else another free one; 0 if there is none."""
+    if preferred not in (0, avoid) and not is_taken(preferred):
+        return preferred
+    return next((port for port in _free((avoid,)) if not is_taken(port)), 0)
+
+
 def can_be_bound(port: int) -> bool:
-    """Whether nobody listens on it on loopback."""
+    """Whether a listener could take it on loopback."""
     with socket.socket() as candidate:
         candidate.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -27,6 +37,16 @@ def can_be_bound(port: int) -> bool:
         except OSError:
             return False
     return True
+
+
+def is_taken(port: int) -> bool:
+    """Whether somebody answers on that port, or it cannot be bound."""
+    with socket.socket() as caller:
+        caller.settimeout(1)
+        # Where an address may be reused, binding succeeds beside a listener on all interfaces; so it is called first.
+        if caller.connect_ex((LOOPBACK, port)) == 0:
+            return True
+    return not can_be_bound(port)
 
 
 def ephemeral() -> range:
