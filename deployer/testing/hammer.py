@@ -47,6 +47,7 @@ class Hammer:
     """
 
     def __init__(self, askers: Sequence[Callable[[], Reply]], limit_s: float = LIMIT_S) -> None:
+        self._askers = askers
         self._over = threading.Event()
         self._until = time.monotonic() + limit_s
         self._kept: list[list[Timed]] = [[] for _ in askers]
@@ -82,8 +83,17 @@ class Hammer:
         """Who answered the requests that began after a moment of `time.monotonic`."""
         return {timed.reply.answer for timed in self.replies if timed.began > moment}
 
+    def ask_now(self) -> None:
+        """One request more, from the caller's own thread, while the context is open."""
+        if not self._over.is_set():
+            _keep(self._askers[0], self._kept[0])
+
     def _ask_on(self, ask: Callable[[], Reply], kept: list[Timed]) -> None:
         while not self._over.is_set() and time.monotonic() < self._until:
-            began = time.monotonic()
-            reply = ask()
-            kept.append(Timed(began, time.monotonic(), reply))
+            _keep(ask, kept)
+
+
+def _keep(ask: Callable[[], Reply], kept: list[Timed]) -> None:
+    began = time.monotonic()
+    reply = ask()
+    kept.append(Timed(began, time.monotonic(), reply))

@@ -1,10 +1,15 @@
 """The memory flavor for the suite."""
 
 import time
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
 from typing import ClassVar
 
+from deployer.engine import Ref
 from deployer.flavors.memory.deployer import MemoryModelDeployer
+from deployer.flavors.memory.engine import MemoryEngine
 from deployer.flavors.memory.platform import KILLED, MemoryPlatform, Run
 from deployer.flavors.memory.settings import MemorySettings
 from deployer.records.names import platform_name
@@ -15,6 +20,35 @@ from deployer.testing.harness import ModelFolder, Trait
 PAUSE_S = 0.0005
 
 
+class HammeredEngine(MemoryEngine):
+    """Lets a request fall right behind each stop; by chance none ever would, in memory.
+
+    Args:
+        hammers: that are told.
+    """
+
+    def __init__(self, platform: MemoryPlatform, model_path: Callable[[str], Path], hammers: Sequence[Hammer]) -> None:
+        super().__init__(platform, model_path)
+        self._hammers = hammers
+
+    def stop(self, ref: Ref, grace_s: float) -> None:
+        super().stop(ref, grace_s)
+        for hammer in self._hammers:
+            hammer.ask_now()
+
+
+class HammeredDeployer(MemoryModelDeployer):
+    """A memory deployer whose servers are hammered."""
+
+    def __init__(self, settings: MemorySettings, hammers: Sequence[Hammer]) -> None:
+        super().__init__(settings)
+        self._hammers = hammers
+
+    @cached_property
+    def engine(self) -> HammeredEngine:
+        return HammeredEngine(self.platform, self.store.path, self._hammers)
+
+
 @dataclass(frozen=True)
 class MemoryHarness(ModelFolder):
     """A platform in memory, named after the folder for its models."""
@@ -22,10 +56,12 @@ class MemoryHarness(ModelFolder):
     traits: ClassVar[frozenset[Trait]] = frozenset({Trait.REQUESTS_TAKE_NO_TIME})
     settle_s: float = 0.05
     drain_s: float = 0.02
+    _hammers: list[Hammer] = field(default_factory=list)
 
     def deployer(self) -> MemoryModelDeployer:
         """A new deployer over the platform."""
-        return MemoryModelDeployer(MemorySettings(platform=str(self.root), model_store=self.root / "store"))
+        settings = MemorySettings(platform=str(self.root), model_store=self.root / "store")
+        return HammeredDeployer(settings, self._hammers)
 
     def ask(self, server: ModelServer) -> Reply:
         """One request through the platform's gateway."""
@@ -38,7 +74,8 @@ class MemoryHarness(ModelFolder):
             time.sleep(PAUSE_S)
             return self.ask(server)
 
-        return Hammer([ask, ask])
+        self._hammers.append(hammer := Hammer([ask, ask]))
+        return hammer
 
     def kill(self, server: ModelServer) -> None:
         """End its run."""

@@ -17,7 +17,7 @@ from blocks.process_model_deployer import ProcessModelDeployer
 from deployer.errors import InvalidConfig, PrefectUnavailable, UnknownName
 from deployer.flavors.process.deployer import ProcessModelDeployer as Deployer
 from deployer.flavors.process.settings import ProcessSettings
-from deployer.gateways.ports import free_port
+from deployer.ports import free_port
 from tests.prefect_server.fixtures import PrefectServer
 
 pytestmark = [pytest.mark.xdist_group("prefect"), pytest.mark.usefixtures("prefect_server")]

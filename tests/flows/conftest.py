@@ -18,7 +18,7 @@ from prefect.client.schemas.responses import DeploymentResponse
 from blocks.process_model_deployer import ProcessModelDeployer as ProcessBlock
 from deployer.flavors.process.deployer import ProcessModelDeployer
 from deployer.flavors.process.settings import ProcessSettings
-from deployer.gateways.ports import free_port
+from deployer.ports import free_port
 from deployer.processes.held import HeldProcess
 from deployer.server import ModelServer
 from tests.prefect_server.ended import running

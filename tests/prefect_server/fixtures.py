@@ -15,7 +15,7 @@ import pytest
 from deployer import http
 from deployer.flavors.process.deployer import ProcessModelDeployer
 from deployer.flavors.process.settings import ProcessSettings
-from deployer.gateways.ports import free_port
+from deployer.ports import free_port
 from tests.prefect_server.ended import running
 from tests.prefect_server.waiting import wait_for
 

@@ -62,7 +62,8 @@ def test_15_the_old_revision_runs_on_for_its_whole_drain(harness: Harness) -> No
         in_drain = bool(acknowledged) and time.monotonic() < acknowledged[0] + drain_s
         assert not in_drain or old == [Phase.RUNNING], "stopped before its drain was over"
         time.sleep(0.02)
-    assert acknowledged and [w.revision for w in deployer.engine.list()] == [2]
+    assert time.monotonic() >= acknowledged[0] + drain_s, "it did not wait for its drain"
+    assert [workload.revision for workload in deployer.engine.list()] == [2]
 
 
 def test_17_deploying_the_same_again_changes_nothing(harness: Harness) -> None:
