@@ -11,10 +11,10 @@ from threading import Barrier
 import psutil
 import pytest
 
+from deployer import ports
 from deployer.config import Probes
 from deployer.engine import Engine, Health, KeepsLogs, Phase, ReportsUnreadable, Wanted, Workload
 from deployer.errors import EngineError, ModelGone, SecretUnresolved, WorkloadExists
-from deployer.flavors.process import ports
 from deployer.flavors.process.engine import ProcessEngine
 from deployer.processes.held import HeldProcess
 from tests.flavors.process.conftest import PYTHON, look, spec, started, until
