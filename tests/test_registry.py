@@ -12,7 +12,7 @@ from deployer.records.record import Outcome
 from deployer.registry import Filters, kept_digests, model_server, newest_first
 from deployer.rollout.view import Condition, Observed, ServerView
 from deployer.server import State
-from support.worlds import LONG_AGO, observed, record, routed_to
+from tests.support.worlds import LONG_AGO, observed, record, routed_to
 
 RUNNING, STOPPED, REFUSED = Wanted.RUNNING, Wanted.STOPPED, Wanted.REFUSED
 

@@ -11,7 +11,7 @@ import pytest
 
 from deployer.ports import free_port
 from deployer.testing.models import write_model
-from support.command_line import InOneProcess, InProcesses
+from tests.support.command_line import InOneProcess, InProcesses
 
 
 @pytest.fixture

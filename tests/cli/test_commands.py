@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from deployer.testing.models import write_model
-from support.command_line import InOneProcess
+from tests.support.command_line import InOneProcess
 
 SERVER_KEYS = {
     *("uuid", "name", "url", "prediction_url", "state", "message", "revision", "model_name", "model_uri"),

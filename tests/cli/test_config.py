@@ -4,7 +4,7 @@ import pytest
 
 from deployer.cli.config import config_of
 from deployer.errors import InvalidConfig, InvalidRequest
-from support.command_line import InOneProcess
+from tests.support.command_line import InOneProcess
 
 GIVEN = {"name": "churn", "model_uri": "m"}
 

@@ -3,7 +3,7 @@ from uuid import uuid4
 
 import pytest
 
-from support.command_line import InOneProcess
+from tests.support.command_line import InOneProcess
 
 
 def nothing_stands(cli: InOneProcess) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from deployer.testing.models import write_model
-from support.command_line import InProcesses
+from tests.support.command_line import InProcesses
 
 WITHIN_S = 30
 looking = pytest.mark.xdist_group("cli-looking")

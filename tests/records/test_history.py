@@ -3,7 +3,7 @@ import pytest
 from deployer.errors import NothingToRollBackTo
 from deployer.records.history import entry_of, merged, rollback_target
 from deployer.records.record import HISTORY_LENGTH, HistoryEntry, Outcome
-from support.worlds import record
+from tests.support.worlds import record
 
 SERVED, REFUSED, PENDING = Outcome.SERVED, Outcome.REFUSED, Outcome.PENDING
 

@@ -8,7 +8,7 @@ from deployer.engine import Launch, Ref, WorkloadSpec
 from deployer.flavors.process.engine import ProcessEngine
 from deployer.records.record import Record
 from deployer.testing.suite.records import FORMATS, stored_record
-from support.worlds import record
+from tests.support.worlds import record
 
 
 def stored(**changes: object) -> str:

@@ -5,7 +5,7 @@ import pytest
 from deployer.engine import Wanted
 from deployer.rollout import failures
 from deployer.rollout.view import Condition, Observed, ServerView
-from support.worlds import observed, routed_to
+from tests.support.worlds import observed, routed_to
 
 LOG = "loading\nTraceback: boom"
 

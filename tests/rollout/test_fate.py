@@ -6,7 +6,7 @@ from deployer.engine import Wanted
 from deployer.gateway import Route
 from deployer.rollout.fate import STOPPED_DURING_ROLLOUT, Fate, fate_of
 from deployer.rollout.view import Condition, Observed, ServerView
-from support.worlds import observed, routed_to
+from tests.support.worlds import observed, routed_to
 
 RUNNING, STOPPED, REFUSED = Wanted.RUNNING, Wanted.STOPPED, Wanted.REFUSED
 

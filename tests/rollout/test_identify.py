@@ -9,7 +9,7 @@ from deployer.errors import ServerAlreadyExists, ServerNotFound
 from deployer.records.record import SupersededServer
 from deployer.rollout.identify import identify, of_uuid, same
 from deployer.rollout.view import Condition, ServerView
-from support.worlds import LONG_AGO, observed, record, routed_to
+from tests.support.worlds import LONG_AGO, observed, record, routed_to
 
 FLOW = Provenance(pipeline_name="train", pipeline_run_id="run-1", pipeline_step_name="deploy")
 OTHER_RUN = Provenance(pipeline_name="train", pipeline_run_id="run-2", pipeline_step_name="deploy")

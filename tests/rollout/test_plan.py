@@ -11,7 +11,7 @@ from deployer.records.record import SupersededServer
 from deployer.rollout.plan import GIVE_UP_AFTER_STARTS, plan
 from deployer.rollout.steps import Action
 from deployer.rollout.view import Condition, Observed, ServerView
-from support.worlds import observed, record, routed_to
+from tests.support.worlds import observed, record, routed_to
 
 
 def first(route: Route, *workloads: Observed) -> tuple[Action, int] | None:

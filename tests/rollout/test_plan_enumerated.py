@@ -7,7 +7,7 @@ from deployer.engine import Wanted
 from deployer.rollout.plan import plan
 from deployer.rollout.steps import Action
 from deployer.rollout.view import Condition, Observed, ServerView
-from support.worlds import IdealWorld, observed, routed_to
+from tests.support.worlds import IdealWorld, observed, routed_to
 
 REVISIONS = (1, 2, 3)
 CONDITIONS = (

@@ -10,7 +10,7 @@ from deployer.rollout.steps import Action
 from deployer.rollout.view import Condition, ServerView
 from deployer.server import State
 from deployer.testing.memory import MemoryHarness
-from support.worlds import observed, routed_to
+from tests.support.worlds import observed, routed_to
 
 MET_WITHIN_S = 10.0
 
