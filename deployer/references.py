@@ -1,5 +1,6 @@
 """From a reference to a deployer: a flavor's name, or a Prefect Block's."""
 
+import os
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
@@ -9,6 +10,11 @@ from deployer.base import BaseModelDeployer
 from deployer.errors import InvalidConfig, PrefectUnavailable, UnknownName
 
 FLAVORS = "model_deployer.flavors"
+OWN_PREFECT_SERVER = {
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
+}
+"""For the server that Prefect starts by itself where none is configured: it phones nobody, and may be slow."""
 
 
 def load(reference: str = "process", **settings: Any) -> BaseModelDeployer:
@@ -72,6 +78,8 @@ def _of_flavor(name: str, settings: dict[str, Any]) -> BaseModelDeployer:
 
 
 def _of_block(reference: str) -> BaseModelDeployer:
+    for variable, value in OWN_PREFECT_SERVER.items():
+        os.environ.setdefault(variable, value)
     import httpx
     from prefect.blocks.core import Block
 
