@@ -12,6 +12,16 @@ from tests.prefect_server.fixtures import prefect_server, process_deployer
 __all__ = ["prefect_server", "process_deployer"]
 
 
+PREFECT_IN_TESTS = {
+    "DO_NOT_TRACK": "true",
+    "PREFECT_CLI_COLORS": "false",
+    "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
+    "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+}
+"""Read when Prefect is imported: it tells nobody, and starts no server that nobody asked for."""
+
+
 def _memory() -> str:
     return ""
 
@@ -41,6 +51,8 @@ def _required(config: pytest.Config) -> list[str]:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    assert config.cache
+    os.environ.update(PREFECT_IN_TESTS, PREFECT_HOME=str(config.cache.mkdir("prefect-home")))
     known = ", ".join(HOW_TO_GET)
     for name in _required(config):
         if name not in HOW_TO_GET:

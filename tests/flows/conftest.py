@@ -1,7 +1,5 @@
 """The shipped deployments, deployed, with a worker that runs them on a deployer of their own."""
 
-import os
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,8 +17,6 @@ from blocks.process_model_deployer import ProcessModelDeployer as ProcessBlock
 from deployer.flavors.process.deployer import ProcessModelDeployer
 from deployer.flavors.process.settings import ProcessSettings
 from deployer.ports import free_port
-from deployer.processes.held import HeldProcess
-from deployer.server import ModelServer
 from tests.prefect_server.ended import running
 from tests.prefect_server.fixtures import PrefectServer, until_closed
 from tests.prefect_server.waiting import wait_for
@@ -58,13 +54,6 @@ class Deployed:
             return now if now.state and now.state.is_final() else None
 
         return wait_for(ended, f"the flow run {run.name} ends", RUN_ENDS_WITHIN_S)
-
-    def kill(self, server: ModelServer) -> None:
-        """SIGKILL to what serves."""
-        (serving,) = (w for w in self.deployer.engine.list() if w.record.uuid == server.uuid)
-        identity = HeldProcess(self.deployer.state_dir / "workloads" / str(serving.ref)).identity()
-        assert identity
-        os.kill(identity.pid, signal.SIGKILL)
 
 
 @pytest.fixture(scope="session")

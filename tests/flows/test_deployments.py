@@ -2,16 +2,18 @@ from pathlib import Path
 
 import pytest
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
-from prefect.client.schemas.objects import Artifact, State, StateType
+from prefect.client.schemas.objects import State, StateType
 from prefect.exceptions import PrefectHTTPStatusError
 
 import deployer as library
 from deployer.config import ModelServerConfig
+from deployer.engine import Phase
+from deployer.records.names import platform_name
 from deployer.server import ModelServer
 from deployer.server import State as ServerState
 from tests.flows.conftest import PROJECT, Deployed
-from tests.prefect_server.served import config
+from tests.prefect_server.published import artifact
+from tests.prefect_server.served import config, kill
 from tests.prefect_server.waiting import wait_for
 
 pytestmark = [pytest.mark.xdist_group("prefect"), pytest.mark.timeout(300)]
@@ -21,12 +23,6 @@ NO_FLOWS = {"model_server_artifacts"}
 
 def as_json(wanted: ModelServerConfig) -> object:
     return wanted.model_dump(mode="json")
-
-
-def artifact(key: str) -> Artifact:
-    with get_client(sync_client=True) as client:
-        newest, *_ = client.read_artifacts(artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=[key])))
-    return newest
 
 
 def server_named(deployed: Deployed, name: str) -> ModelServer:
@@ -40,7 +36,7 @@ def revisions_of(deployed: Deployed, server: str) -> set[int]:
 
 def test_a_killed_server_is_healed_by_the_schedule(deployed: Deployed, tmp_path: Path) -> None:
     server = deployed.deployer.deploy_model(config(tmp_path, model_name="killed"))
-    deployed.kill(server)
+    kill(deployed.deployer, server)
     wait_for(lambda: server_named(deployed, "killed").state is ServerState.FAILED, "the server is seen to have failed")
     wait_for(lambda: server_named(deployed, "killed").state is ServerState.READY, "a scheduled run heals it", 150)
     healed = server_named(deployed, "killed")
@@ -80,15 +76,14 @@ def test_a_run_created_with_a_reference_deploys_and_publishes_the_card(deployed:
     server = server_named(deployed, "Great Churn")
     assert library.predict(server, [1]) == {"answer": "v1"}
     assert server.provenance.pipeline_run_id == str(run.id)
-    (key,) = {f"model-server-{server.url.rpartition('/')[2]}"}
-    card = str(artifact(key).data)
+    card = str(artifact(f"model-server-{platform_name('Great Churn')}").data)
     for fact in (server.url, server.digest, str(run.id), "curl", "requests.post", "revision 1 is ready"):
         assert fact in card
 
 
 def test_a_failed_deploy_says_why_in_the_state_of_its_run(deployed: Deployed, tmp_path: Path) -> None:
-    before = deployed.deployer.deploy_model(config(tmp_path, model_name="sound"))
-    broken = config(tmp_path, "v2", "exit", model_name="sound")
+    before = deployed.deployer.deploy_model(config(tmp_path, name="sound"))
+    broken = config(tmp_path, "v2", "exit", name="sound")
     run = deployed.run("deploy-model-server", config=as_json(broken))
     assert run.state
     assert run.state.is_failed()
@@ -97,8 +92,8 @@ def test_a_failed_deploy_says_why_in_the_state_of_its_run(deployed: Deployed, tm
 
 
 def test_a_cancelled_deploy_never_goes_live(deployed: Deployed, tmp_path: Path) -> None:
-    before = deployed.deployer.deploy_model(config(tmp_path, model_name="kept"))
-    hanging = config(tmp_path, "v2", "hang", model_name="kept")
+    before = deployed.deployer.deploy_model(config(tmp_path, name="kept"))
+    hanging = config(tmp_path, "v2", "hang", name="kept")
     run = deployed.begin("deploy-model-server", config=as_json(hanging))
     wait_for(lambda: revisions_of(deployed, "kept") == {1, 2}, "the second revision is on its way")
     with get_client(sync_client=True) as client:
@@ -106,6 +101,7 @@ def test_a_cancelled_deploy_never_goes_live(deployed: Deployed, tmp_path: Path) 
     ended = deployed.end_of(run)
     assert ended.state
     assert ended.state.is_cancelled()
+    assert [w.revision for w in deployed.deployer.engine.list("kept") if w.phase is Phase.RUNNING] == [1]
     deployed.deployer.reconcile()
     assert server_named(deployed, "kept").revision == 1
     assert library.predict(before, [1]) == {"answer": "v1"}

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -19,13 +19,8 @@ from deployer.ports import free_port
 from tests.prefect_server.ended import running
 from tests.prefect_server.waiting import wait_for
 
-QUIET = {
-    "DO_NOT_TRACK": "true",
-    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-    "PREFECT_CLI_COLORS": "false",
-    "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
-}
 UP_WITHIN_S = 90
+FLUSHED_WITHIN_S = 10
 
 
 @dataclass(frozen=True)
@@ -76,8 +71,7 @@ def until_closed(settings: ProcessSettings) -> Iterator[ProcessModelDeployer]:
 
 
 def _environment(home: Path, port: int) -> dict[str, str]:
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
-    return inherited | QUIET | {"PREFECT_HOME": str(home), "PREFECT_API_URL": f"http://127.0.0.1:{port}/api"}
+    return os.environ | {"PREFECT_HOME": str(home), "PREFECT_API_URL": f"http://127.0.0.1:{port}/api"}
 
 
 def _migrated_database(config: pytest.Config, home: Path) -> Path:
@@ -86,8 +80,7 @@ def _migrated_database(config: pytest.Config, home: Path) -> Path:
     kept = config.cache.mkdir("prefect-database") / f"{version('prefect')}.db"
     if not kept.exists():
         command = [sys.executable, "-m", "prefect", "server", "database", "upgrade", "--yes"]
-        env = _environment(home, 0)
-        del env["PREFECT_API_URL"]
+        env = os.environ | {"PREFECT_HOME": str(home)}
         subprocess.run(command, env=env, check=True, capture_output=True, timeout=120)
         (home / "prefect.db").rename(kept)
     return kept
@@ -100,13 +93,16 @@ def _answers(server: PrefectServer) -> bool:
         return False
 
 
-def _this_process_talks_to(server: PrefectServer) -> AbstractContextManager[object]:
-    from prefect import settings
+@contextmanager
+def _this_process_talks_to(server: PrefectServer) -> Iterator[None]:
+    """In all of its threads, some of which outlive the tests."""
+    from prefect.context import refresh_global_settings_context
+    from prefect.events.worker import EventsWorker
 
-    return settings.temporary_settings(
-        {
-            settings.PREFECT_API_URL: server.api_url,
-            settings.PREFECT_HOME: server.home,
-            settings.PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW: "ignore",
-        }
-    )
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("PREFECT_HOME", "PREFECT_API_URL"):
+            patch.setenv(name, server.env[name])
+        refresh_global_settings_context()
+        yield
+        EventsWorker.drain_all(timeout=FLUSHED_WITHIN_S)
+    refresh_global_settings_context()
