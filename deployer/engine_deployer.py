@@ -27,7 +27,8 @@ from deployer.rollout.wait import Deadline
 from deployer.server import ModelServer, State
 from deployer.store import Store
 
-FIND_WITHIN_S = 0.8
+FOUND_WITHIN_S = 2.0
+FOUND_RUNNING_WITHIN_S = 0.8
 LOG_TAIL_LINES = 15
 
 
@@ -93,7 +94,8 @@ class EngineModelDeployer(BaseModelDeployer):
             model_uri=model_uri,
             model_type=model_type,
         )
-        found = [self._server(view) for view in self._observer.look_at_all(FIND_WITHIN_S, filters.match)]
+        within_s = FOUND_RUNNING_WITHIN_S if running else FOUND_WITHIN_S
+        found = [self._server(view) for view in self._observer.look_at_all(within_s, filters.match)]
         return registry.newest_first([s for s in found if not running or s.state is State.READY])
 
     def stop_model_server(self, uuid: UUID, timeout: int = 300, force: bool = False) -> None:

@@ -22,7 +22,7 @@ def nothing_stands(cli: InOneProcess) -> bool:
         (["churn", "MODEL", "--replicas", "2"], "--replicas"),
         (["churn", "MODEL", "--env", "A"], "--env KEY=VALUE"),
         (["churn", "MODEL", "--env", "1A=2"], "'1A' is not the name of an environment variable"),
-        (["bell\a", "MODEL"], "control characters are not allowed"),
+        (["bell\a", "MODEL"], "control characters and halves"),
         ([" churn", "MODEL"], "blanks at the start or the end"),
         (["x" * 256, "MODEL"], "at most 255 characters"),
         (["churn", "ftp://host/model"], "scheme that is not known"),

@@ -19,9 +19,9 @@ def first(route: Route, *workloads: Observed) -> tuple[Action, int] | None:
     return (steps[0].action, steps[0].ref.revision) if steps and steps[0].ref else None
 
 
-def ended(revision: int, *, starts: int, ago_s: float = 100, **fields: object) -> Observed:
+def ended(revision: int, *, starts: int, ago_s: float = 100, port_lost: bool = False) -> Observed:
     ending = Ending(exit_code=7, message="exit code 7", ago_s=ago_s)
-    return observed(revision, Condition.ENDED, starts=starts, ending=ending, **fields)
+    return observed(revision, Condition.ENDED, starts=starts, ending=ending, port_lost=port_lost)
 
 
 def test_a_created_revision_is_started() -> None:
