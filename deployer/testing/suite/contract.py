@@ -55,22 +55,23 @@ def test_04_a_name_that_is_taken_is_refused_and_its_server_stays(harness: Harnes
 def test_05_replacing_several_equivalent_servers_leaves_the_newest_updated(harness: Harness) -> None:
     deployer = harness.deployer()
     servers = [deployer.deploy_model(harness.config(answer)) for answer in ("a", "b", "c")]
-    actions = _actions_of(deployer)
+    done = _steps_of(deployer)
     updated = deployer.deploy_model(harness.config("new"), replace=True)
     assert (updated.uuid, updated.url, updated.revision) == (servers[-1].uuid, servers[-1].url, 2)
     assert harness.deployer().find_model_server() == [updated]
-    assert actions.count(Action.REMOVE_SERVER) == 2
-    assert actions.index(Action.ROUTE) < actions.index(Action.REMOVE_SERVER), "removed before the new one served"
+    served, removed = (updated.name, Action.ROUTE), (updated.name, Action.REMOVE_SERVER)
+    assert done.count(removed) == 2
+    assert done.index(served) < done.index(removed), "removed before the new one served"
     assert harness.ask(updated) == Reply(200, "new", 2)
 
 
-def _actions_of(deployer: EngineModelDeployer) -> list[Action]:
-    """What it does from now on, once it is done."""
-    actions: list[Action] = []
+def _steps_of(deployer: EngineModelDeployer) -> list[tuple[str, Action]]:
+    """What it does from now on, once it is done, and to which server."""
+    done: list[tuple[str, Action]] = []
 
     def note(progress: Progress) -> None:
         if progress.seconds is not None:
-            actions.append(progress.step.action)
+            done.append((progress.server, progress.step.action))
 
     deployer.on_progress = note
-    return actions
+    return done
