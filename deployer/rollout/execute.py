@@ -8,7 +8,6 @@ from deployer.engine import Wanted
 from deployer.rollout.platform import Platform
 from deployer.rollout.steps import Action, OnProgress, Progress, Step
 from deployer.rollout.view import Observed, ServerView
-from deployer.rollout.wait import POLL_S
 
 ACKNOWLEDGED_WITHIN_S = 10.0
 
@@ -61,7 +60,7 @@ class Executor:
             self.waited(view)
             self._waits[view.server] = (step, time.monotonic())
             self._tell(Progress(_name(view), step))
-        time.sleep(POLL_S)
+        time.sleep(step.pause_s)
 
     def _carry_out(self, view: ServerView, step: Step) -> None:
         match step.action:

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from deployer.engine import Wanted
 from deployer.rollout.steps import Action, Step
-from deployer.rollout.strategies import STRATEGIES, route_when_settled
+from deployer.rollout.strategies import STRATEGIES, route_when_settled, until_it_listens
 from deployer.rollout.view import Condition, Observed, ServerView
 
 GIVE_UP_AFTER_STARTS = 6
@@ -84,7 +84,7 @@ def _heal(view: ServerView) -> Iterator[Step]:
             cause = "it has a new address" if view.route.address_of(o.revision) else "it is ready again"
             yield Step(action=Action.ROUTE, ref=o.ref, cause=cause, backend=o.backend)
         elif o.condition is Condition.UNREACHED and o.workload.age_s <= o.probes.startup_s:
-            yield _step(Action.WAIT, o, f"revision {o.revision} is starting")
+            yield until_it_listens(o)
 
 
 def _halt(view: ServerView) -> Iterator[Step]:

@@ -1,7 +1,7 @@
 """A plan's steps, and what is told of them while they are carried out."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from uuid import UUID
 
@@ -38,6 +38,7 @@ class Step:
         ref: the workload it is done to, if any.
         backend: what a `route` step routes to.
         superseded: the server that a `remove-server` step removes.
+        pause_s: for how long a `wait` step need not look again.
     """
 
     action: Action
@@ -45,6 +46,7 @@ class Step:
     ref: Ref | None = None
     backend: Backend | None = None
     superseded: UUID | None = None
+    pause_s: float = field(default=0.0, compare=False)
 
     def __str__(self) -> str:
         return f"{self.action} {self.ref}" if self.ref else str(self.action)

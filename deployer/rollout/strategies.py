@@ -9,6 +9,7 @@ from deployer.rollout.steps import Action, Step
 from deployer.rollout.view import Condition, Observed, ServerView
 
 STARTS_WITH_A_LOST_PORT = 2
+SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 0.005, 0.1
 
 
 def replace(view: ServerView, target: Observed) -> Step:
@@ -26,8 +27,10 @@ def replace(view: ServerView, target: Observed) -> Step:
 
 def route_when_settled(observed: Observed, cause: str) -> Step:
     """Give it all the traffic, once it has stayed ready for its settle time."""
-    if observed.ready_s < observed.probes.settle_s:
-        return _step(Action.WAIT, observed, f"{cause}; it must stay so for {observed.probes.settle_s:g} s")
+    left_s = observed.probes.settle_s - observed.ready_s
+    if left_s > 0:
+        cause = f"{cause}; it must stay so for {observed.probes.settle_s:g} s"
+        return Step(action=Action.WAIT, ref=observed.ref, cause=cause, pause_s=min(left_s, LONGEST_PAUSE_S))
     return Step(action=Action.ROUTE, ref=observed.ref, cause=cause, backend=observed.backend)
 
 
@@ -44,7 +47,14 @@ def _while_it_starts(target: Observed) -> Step:
     budget = target.probes.startup_s
     if target.workload.age_s > budget:
         return _step(Action.CLOSE, target, f"it was not ready within {budget:g} s: {target.answer}")
-    return _step(Action.WAIT, target, f"revision {target.revision} is starting")
+    return until_it_listens(target)
+
+
+def until_it_listens(observed: Observed) -> Step:
+    """Look again after a fiftieth of the time that it has taken so far: soon while it may be quick, seldom later."""
+    pause_s = min(max(observed.workload.age_s / 50, SHORTEST_PAUSE_S), LONGEST_PAUSE_S)
+    cause = f"revision {observed.revision} is starting"
+    return Step(action=Action.WAIT, ref=observed.ref, cause=cause, pause_s=pause_s)
 
 
 def _step(action: Action, observed: Observed, cause: str) -> Step:

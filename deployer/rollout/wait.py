@@ -3,8 +3,6 @@
 import time
 from dataclasses import dataclass, field
 
-POLL_S = 0.03
-
 
 @dataclass(frozen=True)
 class Deadline:
