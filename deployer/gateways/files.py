@@ -46,13 +46,17 @@ def replace_file(path: Path, text: str, scratch: Path) -> None:
     """Put the whole text at `path` or leave what is there; `scratch` is a folder on the same file system."""
     temporary = scratch / f"{path.name}.{secrets.token_hex(6)}"
     try:
-        with temporary.open("w", encoding="utf-8") as file:
+        with open(temporary, "x", encoding="utf-8", opener=_private) as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _await_lock(descriptor: int, path: Path, deadline_s: float) -> None:

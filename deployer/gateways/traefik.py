@@ -52,6 +52,7 @@ class TraefikGateway:
         with storage("start the gateway"), locked(self._folder / "ensure.lock", ENSURE_LOCK_S):
             if self._proxy.outlasts_silence():
                 return
+            self._files.provide_certificate()
             self._files.tidy()
             self._proxy.start()
             self._await_routes(time.monotonic() + START_S)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deployer.gateway import NO_ROUTE, Route, Split, Tag
+from deployer.gateways import traefik_certificate
 from deployer.gateways.files import locked, replace_file, storage
 from deployer.gateways.swap import require_unmoved, successor
 from deployer.gateways.traefik_routes import SERVER, new_head, parsed, rendered, tag_of
@@ -67,10 +68,16 @@ class RouteFiles:
             for name in ("routes", "locks", "scratch", "set-aside"):
                 (self.folder / name).mkdir(parents=True, exist_ok=True)
 
+    def provide_certificate(self) -> None:
+        """Spare the proxy the making of one at every change of a route."""
+        with storage("write the gateway's certificate"):
+            traefik_certificate.provide(self.folder, self.watched, self.folder / "scratch")
+
     def unloadable(self) -> list[Path]:
         """What lies in the watched folder and is not a route file as we write it."""
         with storage("read the routes"):
-            return [path for path in sorted(self.watched.iterdir()) if not self._is_ours_and_whole(path)]
+            found = [path for path in sorted(self.watched.iterdir()) if path.name != traefik_certificate.FILE_NAME]
+            return [path for path in found if not self._is_ours_and_whole(path)]
 
     def tidy(self) -> None:
         """Leave nothing in the watched folder but whole route files of ours.
