@@ -1,7 +1,6 @@
 """What the plan says in the cases that matter most."""
 
 from dataclasses import replace
-from typing import Any
 from uuid import UUID
 
 import pytest
