@@ -19,9 +19,7 @@ class Executor:
         remove_server: removes the server with that UUID, unless it has moved on from that revision.
     """
 
-    def __init__(
-        self, platform: Platform, on_progress: OnProgress, remove_server: Callable[[UUID, int], None]
-    ) -> None:
+    def __init__(self, platform: Platform, on_progress: OnProgress, remove_server: Callable[[UUID, int], None]) -> None:
         self._engine = platform.engine
         self._gateway = platform.gateway
         self._tell = on_progress
@@ -50,8 +48,11 @@ class Executor:
             self._tell(Progress(_name(view), step, time.monotonic() - began))
 
     def close(self, view: ServerView, observed: Observed, cause: str) -> None:
-        """Burn the number first, so that nobody can route it; then it may be stopped."""
-        if observed.revision > view.route.high:
+        """Burn the number first, so that nobody can route it; then it may be stopped.
+
+        Where a lower revision may have served before the route was lost, the mark has to do until that one is decided.
+        """
+        if observed.revision > view.route.high and view.may_burn(observed):
             self._gateway.write(view.server, view.route.split, observed.revision, view.route.tag)
         self._engine.mark(observed.ref, Wanted.REFUSED, cause)
 

@@ -136,7 +136,10 @@ def _highest_serving(view: ServerView) -> int:
 def _burn(view: ServerView) -> Iterator[Step]:
     for o in view.workloads:
         if o.refused and o.revision > view.route.high:
-            yield _step(Action.CLOSE, o, o.workload.cause)
+            if view.may_burn(o):
+                yield _step(Action.CLOSE, o, o.workload.cause)
+            elif o.runs:
+                yield _step(Action.STOP, o, o.workload.cause)
 
 
 def _remove_superseded_servers(view: ServerView) -> Iterator[Step]:

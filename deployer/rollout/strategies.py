@@ -18,11 +18,11 @@ def replace(view: ServerView, target: Observed) -> Step:
         case Condition.CREATED:
             return _step(Action.START, target, f"revision {target.revision} is wanted")
         case Condition.ENDED:
-            return _after_its_end(target)
+            return _after_its_end(view, target)
         case Condition.READY:
             return route_when_settled(target, f"revision {target.revision} is ready")
         case _:
-            return _while_it_starts(target)
+            return _while_it_starts(view, target)
 
 
 def route_when_settled(observed: Observed, cause: str) -> Step:
@@ -34,18 +34,27 @@ def route_when_settled(observed: Observed, cause: str) -> Step:
     return Step(action=Action.ROUTE, ref=observed.ref, cause=cause, backend=observed.backend)
 
 
-def _after_its_end(target: Observed) -> Step:
+def _after_its_end(view: ServerView, target: Observed) -> Step:
     workload = target.workload
     if not workload.starts:
         return _step(Action.START, target, f"revision {target.revision} is wanted again")
+    if not view.route.split and _outlived_its_start(target):
+        return _step(Action.START, target, "it may have served before its route was lost")
     if workload.port_lost and workload.starts < STARTS_WITH_A_LOST_PORT:
         return _step(Action.START, target, "its port was taken: once more, with another")
     return _step(Action.CLOSE, target, f"it ended before it was ready: {target.answer or 'how is not known'}")
 
 
-def _while_it_starts(target: Observed) -> Step:
+def _outlived_its_start(target: Observed) -> bool:
+    """Whether it ran for longer than it would have been given to become ready, so that it was ready once."""
+    ending = target.workload.ending
+    return ending is not None and target.workload.age_s - ending.ago_s > target.probes.startup_s
+
+
+def _while_it_starts(view: ServerView, target: Observed) -> Step:
     budget = target.probes.startup_s
-    if target.workload.age_s > budget:
+    may_have_served = not view.route.split and target.condition in (Condition.SILENT, Condition.RUNNING)
+    if target.workload.age_s > budget and not may_have_served:
         return _step(Action.CLOSE, target, f"it was not ready within {budget:g} s: {target.answer}")
     return until_it_listens(target)
 

@@ -98,6 +98,10 @@ class ServerView:
         """Whether it takes traffic, or may still come to."""
         return not observed.refused and (self.serves(observed) or observed.revision > self.route.high)
 
+    def may_burn(self, observed: Observed) -> bool:
+        """Whether its number may be burnt: without a route, a lower open revision may be the one that served."""
+        return bool(self.route.split) or not any(o.revision < observed.revision for o in self.open)
+
     @property
     def open(self) -> tuple[Observed, ...]:
         return tuple(o for o in self.workloads if self.is_open(o))

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from deployer.engine import Wanted
 from deployer.rollout.plan import plan
-from deployer.rollout.steps import Action
+from deployer.rollout.steps import Action, Step
 from deployer.rollout.view import Condition, Observed, ServerView
 from tests.support.worlds import IdealWorld, observed, routed_to
 
@@ -50,6 +50,7 @@ def follow(view: ServerView, followed: set[object]) -> list[str]:
         before = world.view
         world.carry_out(steps[0])
         wrong += gap(before, world.view, steps[0])
+        wrong += burnt_beside(before, world.view, steps[0])
     return [*wrong, "it goes round in circles"] if key in way else wrong
 
 
@@ -71,6 +72,15 @@ def gap(before: ServerView, after: ServerView, step: object) -> list[str]:
     if before.stopped or not _serves(before) or _serves(after):
         return []
     return [f"nothing serves after {step}"]
+
+
+def burnt_beside(before: ServerView, after: ServerView, step: Step) -> list[str]:
+    """Where no route tells which revision served, none is closed together with another."""
+    if before.route.split or step.action is not Action.CLOSE:
+        return []
+    open_still = {o.revision for o in after.open}
+    lost = [o.revision for o in before.open if o.ref != step.ref and o.revision not in open_still]
+    return [f"{step} closes {lost} too"] if lost else []
 
 
 def _serves(view: ServerView) -> bool:

@@ -87,7 +87,8 @@ class IdealWorld:
                 self._change(ref, self._ready)
             case Action.CLOSE:
                 assert ref
-                self._route(replace(self.view.route, high=max(self.view.route.high, ref.revision), tag="tag"))
+                if self.view.may_burn(next(o for o in self.view.workloads if o.ref == ref)):
+                    self._route(replace(self.view.route, high=max(self.view.route.high, ref.revision), tag="tag"))
                 self._change(ref, lambda o: self._marked(o, Wanted.REFUSED))
             case Action.ROUTE:
                 assert step.backend
