@@ -31,8 +31,8 @@ def plan(view: ServerView) -> tuple[Step, ...]:
         *_heal(view),
         *_halt(view),
         *_overtake(view),
+        *_finish_closing(view),
         *_clear(view),
-        *_burn(view),
         *_remove_superseded_servers(view),
     )
     acts = tuple(s for s in steps if s.action is not Action.WAIT)
@@ -133,13 +133,16 @@ def _highest_serving(view: ServerView) -> int:
     return max((b.revision for b in view.route.split), default=0)
 
 
-def _burn(view: ServerView) -> Iterator[Step]:
+def _finish_closing(view: ServerView) -> Iterator[Step]:
+    """What somebody began to close and did not come to finish: the number burnt without a mark, or the other way."""
     for o in view.workloads:
-        if o.refused and o.revision > view.route.high:
-            if view.may_burn(o):
-                yield _step(Action.CLOSE, o, o.workload.cause)
-            elif o.runs:
-                yield _step(Action.STOP, o, o.workload.cause)
+        burnt = o.revision <= view.route.high
+        if burnt and not o.refused and o.revision > _highest_serving(view):
+            yield _step(Action.CLOSE, o, o.answer or "whoever closed it did not come to say why")
+        elif o.refused and not burnt and view.may_burn(o):
+            yield _step(Action.CLOSE, o, o.workload.cause)
+        elif o.refused and not burnt and o.runs:
+            yield _step(Action.STOP, o, o.workload.cause)
 
 
 def _remove_superseded_servers(view: ServerView) -> Iterator[Step]:

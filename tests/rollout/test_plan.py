@@ -102,6 +102,13 @@ def test_what_was_overtaken_is_closed() -> None:
     assert first(routed_to(1), observed(1, Condition.READY), overtaken, later) == (Action.CLOSE, 2)
 
 
+def test_a_close_that_broke_off_is_finished_so_that_its_log_is_kept_and_its_history_is_true() -> None:
+    serving, burnt = observed(1, Condition.READY), observed(2, Condition.SICK)
+    assert first(routed_to(1, high=2), serving, burnt) == (Action.CLOSE, 2)
+    assert first(routed_to(1), serving, observed(2, Condition.SICK, Wanted.REFUSED)) == (Action.CLOSE, 2)
+    assert first(routed_to(1, high=2), serving, observed(2, Condition.SICK, Wanted.REFUSED)) == (Action.STOP, 2)
+
+
 def test_only_the_newest_refused_revision_is_kept_and_only_until_a_later_one_serves() -> None:
     refused = [observed(n, Condition.ENDED, Wanted.REFUSED) for n in (2, 3)]
     assert first(routed_to(1, high=3), observed(1, Condition.READY), *refused) == (Action.DELETE, 2)
