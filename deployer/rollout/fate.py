@@ -3,6 +3,7 @@
 from enum import StrEnum
 
 from deployer.engine import Wanted
+from deployer.rollout.plan import superseded_by
 from deployer.rollout.view import Observed, ServerView
 
 STOPPED_DURING_ROLLOUT = "the server was stopped during its rollout"
@@ -33,13 +34,19 @@ def fate_of(view: ServerView, revision: int, token: str, has_served: bool) -> Fa
         return _fate_of_open(view, mine)
     if mine.workload.cause == STOPPED_DURING_ROLLOUT:
         return Fate.STOPPED
-    return Fate.SUPERSEDED if _later_one_stands(view, revision) else Fate.REFUSED
+    overtaken = _later_one_stands(view, revision) or _closed_for_a_later_one(view, mine)
+    return Fate.SUPERSEDED if overtaken else Fate.REFUSED
 
 
 def _fate_of_open(view: ServerView, mine: Observed) -> Fate:
     if _later_one_stands(view, mine.revision):
         return Fate.SUPERSEDED
     return Fate.STOPPED if mine.workload.wanted is Wanted.STOPPED else Fate.UNDECIDED
+
+
+def _closed_for_a_later_one(view: ServerView, mine: Observed) -> bool:
+    later = range(mine.revision + 1, view.highest_number + 1)
+    return mine.workload.cause in map(superseded_by, later)
 
 
 def _later_one_stands(view: ServerView, revision: int) -> bool:

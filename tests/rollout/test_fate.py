@@ -5,6 +5,7 @@ import pytest
 from deployer.engine import Wanted
 from deployer.gateway import Route
 from deployer.rollout.fate import STOPPED_DURING_ROLLOUT, Fate, fate_of
+from deployer.rollout.plan import superseded_by
 from deployer.rollout.view import Condition, Observed, ServerView
 from tests.support.worlds import observed, routed_to
 
@@ -49,6 +50,11 @@ def test_a_later_one_in_the_route_replaces_it_when_it_served() -> None:
 def test_refused_is_refused_when_nothing_later_stands() -> None:
     assert fate(routed_to(1, high=2), one(1), one(2, REFUSED)) is Fate.REFUSED
     assert fate(routed_to(1, high=3), one(1), one(2, REFUSED), one(3, REFUSED)) is Fate.REFUSED
+
+
+def test_closed_for_a_later_one_it_was_superseded_though_that_was_refused_too() -> None:
+    mine = replace(one(2, REFUSED), workload=replace(one(2, REFUSED).workload, cause=superseded_by(3)))
+    assert fate(routed_to(1, high=3), one(1), mine, one(3, REFUSED)) is Fate.SUPERSEDED
 
 
 def test_refused_for_a_later_one_is_superseded() -> None:
