@@ -25,7 +25,8 @@ class Observer:
 
     def look(self, server: str, probe_s: float = PROBE_S) -> ServerView:
         """One server, its running workloads asked under one deadline."""
-        (view,) = self._probed([self._settled(server)], probe_s)
+        (view,) = self._probed([settled := self._settled(server)], probe_s)
+        self._forget_all_but([settled], server)
         if any(o.workload.record.supersedes for o in view.open):
             return replace(view, elsewhere=standing(self._read().values()))
         return view
@@ -33,6 +34,9 @@ class Observer:
     def look_at_all(self, probe_s: float = PROBE_S, chosen: Chosen | None = None) -> list[ServerView]:
         """Every server, or those of which a chosen record speaks, all asked in parallel under one deadline."""
         views = self.read_all()
+        self._forget_all_but(views)
+        stands = standing(views)
+        views = [replace(view, elsewhere=stands) for view in views]
         if chosen:
             views = [view for view in views if view.speaking and chosen(view.speaking.workload.record)]
         return self._probed(views, probe_s)
@@ -67,7 +71,17 @@ class Observer:
             self._ready_since.pop(ref, None)
             return replace(observed, readiness=answer)
         now = time.monotonic()
-        return replace(observed, readiness=answer, ready_s=now - self._ready_since.setdefault(ref, now))
+        since = self._ready_since.get(ref, now)
+        if since < now - observed.workload.age_s:
+            since = now  # An earlier run of it was seen.
+        self._ready_since[ref] = since
+        return replace(observed, readiness=answer, ready_s=now - since)
+
+    def _forget_all_but(self, views: Iterable[ServerView], server: str | None = None) -> None:
+        there = {o.ref for view in views for o in view.workloads}
+        for ref in tuple(self._ready_since):
+            if ref not in there and server in (None, ref.server):
+                self._ready_since.pop(ref, None)
 
 
 def standing(views: Iterable[ServerView]) -> dict[UUID, int]:

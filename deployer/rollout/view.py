@@ -83,7 +83,7 @@ class ServerView:
 
     Attributes:
         server: platform name.
-        elsewhere: the revision at which each other server stands; only where a record speaks of others.
+        elsewhere: the revision at which each server stands; empty where it was not asked for.
     """
 
     server: str

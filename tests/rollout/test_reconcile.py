@@ -1,6 +1,8 @@
 import threading
 from pathlib import Path
 
+import pytest
+
 from deployer.engine import Ref
 from deployer.errors import EngineError
 from deployer.flavors.memory.engine import MemoryEngine
@@ -10,6 +12,7 @@ from deployer.rollout.steps import Action
 from deployer.rollout.view import Condition, ServerView
 from deployer.server import State
 from deployer.testing.memory import MemoryHarness
+from tests.support import meddling
 from tests.support.worlds import observed, routed_to
 
 MET_WITHIN_S = 10.0
@@ -102,6 +105,19 @@ def test_a_superseded_server_that_has_moved_on_stays(tmp_path: Path) -> None:
     assert [server.revision for server in deployer.find_model_server()] == [2]
     deployer._lifecycle.remove_superseded(old.uuid, 2)
     assert deployer.find_model_server() == []
+
+
+def test_superseded_servers_whose_remover_was_killed_are_removed(tmp_path: Path) -> None:
+    harness = MemoryHarness(tmp_path)
+    deployer = harness.deployer()
+    old, kept = (deployer.deploy_model(harness.config(answer)) for answer in ("a", "b"))
+    engine = deployer.engine
+    meddling.instead(engine, "mark", KeyboardInterrupt(), only=lambda ref, *_: ref.server == old.name)
+    with pytest.raises(KeyboardInterrupt):
+        deployer.deploy_model(harness.config("new"), replace=True)
+    assert len(harness.deployer().find_model_server()) == 2
+    harness.deployer().reconcile()
+    assert [server.uuid for server in harness.deployer().find_model_server()] == [kept.uuid]
 
 
 def test_a_conflict_is_no_failure_but_a_reason_to_look_again(tmp_path: Path) -> None:
