@@ -1,5 +1,6 @@
 """Observe, plan, execute, over every model server of a deployer."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -9,11 +10,11 @@ from deployer.rollout.converge import Converger
 from deployer.rollout.execute import Executor
 from deployer.rollout.observe import Observer
 from deployer.rollout.plan import plan
-from deployer.rollout.steps import Action, Progress
+from deployer.rollout.steps import Progress
 from deployer.rollout.view import ServerView
 from deployer.rollout.wait import Deadline
 
-AT_ONCE = 8
+AT_ONCE, WAITING_AT_ONCE = 8, 64
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class ServerReport:
     Attributes:
         uuid: None for a route whose server is gone.
         steps: the steps done, with their causes and seconds.
-        pending: what it still waits for when the time was up, in words.
+        pending: what was still to be done or waited for when the time was up, in words.
         error: what kept it from its end, in words.
     """
 
@@ -71,23 +72,35 @@ def reconcile(observer: Observer, executor: Executor, steps: StepsByServer, dead
     """
     converger = Converger(observer, executor)
     views = observer.look_at_all()
-    busy = [view for view in views if plan(view)]
-    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="reconcile") as pool:
-        ends = pool.map(lambda view: _one(converger, view, deadline), busy)
-        outcomes = {view.server: end for view, end in zip(busy, ends, strict=True)}
-    return Report(tuple(_report(view, steps, *outcomes.get(view.server, ("", ""))) for view in views))
+    ends = _at_once(AT_ONCE, [v.server for v in views if plan(v)], lambda s: _one(converger, s, deadline, wait=False))
+    # Nobody who is dead waits for the rollouts of others.
+    waiting = [server for server, end in ends.items() if end.pending]
+    ends |= _at_once(WAITING_AT_ONCE, waiting, lambda s: _one(converger, s, deadline, wait=True))
+    return Report(tuple(_report(view, steps, ends.get(view.server, _End())) for view in views))
 
 
-def _one(converger: Converger, view: ServerView, deadline: Deadline) -> tuple[str, str]:
+@dataclass(frozen=True)
+class _End:
+    """How far a server came; both empty where it came to its end."""
+
+    pending: str = ""
+    error: str = ""
+
+
+def _at_once(threads: int, servers: list[str], end_of: Callable[[str], _End]) -> dict[str, _End]:
+    with ThreadPoolExecutor(threads, thread_name_prefix="reconcile") as pool:
+        return dict(zip(servers, pool.map(end_of, servers), strict=True))
+
+
+def _one(converger: Converger, server: str, deadline: Deadline, wait: bool) -> _End:
     try:
-        after = converger.converge(view.server, deadline)
+        left = plan(converger.converge(server, deadline, wait))
     except DeployerError as error:
-        return "", str(error)
-    waits = [step.cause for step in plan(after) if step.action is Action.WAIT]
-    return waits[0] if waits else "", ""
+        return _End(error=str(error))
+    return _End(pending=left[0].cause if left else "")
 
 
-def _report(view: ServerView, steps: StepsByServer, pending: str, error: str) -> ServerReport:
+def _report(view: ServerView, steps: StepsByServer, end: _End) -> ServerReport:
     record = view.speaking.workload.record if view.speaking else None
     name = record.name if record else view.server
-    return ServerReport(name, record.uuid if record else None, steps.of(name), pending, error)
+    return ServerReport(name, record.uuid if record else None, steps.of(name), end.pending, end.error)

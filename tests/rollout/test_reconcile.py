@@ -8,6 +8,7 @@ from deployer.errors import EngineError
 from deployer.flavors.memory.engine import MemoryEngine
 from deployer.rollout.converge import Converger
 from deployer.rollout.plan import plan
+from deployer.rollout.reconcile import AT_ONCE
 from deployer.rollout.steps import Action
 from deployer.rollout.view import Condition, ServerView
 from deployer.server import State
@@ -105,6 +106,24 @@ def test_a_superseded_server_that_has_moved_on_stays(tmp_path: Path) -> None:
     assert [server.revision for server in deployer.find_model_server()] == [2]
     deployer._lifecycle.remove_superseded(old.uuid, 2)
     assert deployer.find_model_server() == []
+
+
+def test_slow_rollouts_keep_no_dead_server_waiting(tmp_path: Path) -> None:
+    slow = [f"slow-{number}" for number in range(AT_ONCE)]
+    harness = MemoryHarness(tmp_path)
+    deployer = harness.deployer()
+    servers = [deployer.deploy_model(harness.config("v1", name=name)) for name in (*slow, "dead")]
+    for name in slow:
+        deployer.deploy_model(harness.config("v2", name=name, delay_s=20), replace=True, timeout=0)
+    harness.kill(dead := servers[-1])
+    report = harness.deployer().reconcile(timeout=2)
+    assert harness.ask(dead).ok
+    assert sorted(server.name for server in report.servers if server.pending) == slow
+
+
+def test_what_there_was_no_time_to_begin_is_pending_too(tmp_path: Path) -> None:
+    (report,) = harness_with(tmp_path, "a").deployer().reconcile(timeout=0).servers
+    assert report.pending == "it should serve and does not run"
 
 
 def test_superseded_servers_whose_remover_was_killed_are_removed(tmp_path: Path) -> None:
