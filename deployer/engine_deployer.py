@@ -14,7 +14,8 @@ from deployer.gateway import Gateway
 from deployer.prepare import Preparer
 from deployer.records.history import rollback_target
 from deployer.records.record import HistoryEntry
-from deployer.rollout.deploy import Deploy, Wish, planned
+from deployer.rollout.claim import planned
+from deployer.rollout.deploy import Deploy
 from deployer.rollout.execute import Executor
 from deployer.rollout.lifecycle import Lifecycle
 from deployer.rollout.observe import Observer
@@ -24,6 +25,7 @@ from deployer.rollout.remember import history_of
 from deployer.rollout.steps import OnProgress, Progress, Step, ignore
 from deployer.rollout.view import Observed, ServerView
 from deployer.rollout.wait import Deadline
+from deployer.rollout.wish import Wish
 from deployer.server import ModelServer, State
 from deployer.store import Store
 
@@ -132,9 +134,11 @@ class EngineModelDeployer(BaseModelDeployer):
         view = self._lifecycle.find(uuid)
         assert view.speaking
         present = view.speaking.workload.record
+        request_id = provenance.request_id(f"roll back {uuid} to {revision or 'the previous'}")
+        if earlier := view.made_for(request_id):
+            present, revision = earlier.workload.record, earlier.revision
         chosen = rollback_target(history_of(view), present.origin, present.name, revision)
         cause = f"rolled back from revision {present.revision} to {chosen.number}"
-        request_id = provenance.request_id(f"roll back {uuid} to {revision or 'the previous'}")
         return self._deploy(self._preparer.again(uuid, chosen, cause, request_id), deadline)
 
     def history(self, uuid: UUID) -> list[HistoryEntry]:

@@ -9,8 +9,8 @@ from deployer import provenance
 from deployer.config import ModelServerConfig, Provenance
 from deployer.errors import ModelError, ModelGone
 from deployer.records.record import HistoryEntry
-from deployer.rollout.deploy import Wish
 from deployer.rollout.steps import Action, OnProgress, Progress, Step
+from deployer.rollout.wish import Wish
 from deployer.runtimes import runtime_of
 from deployer.store import Store
 

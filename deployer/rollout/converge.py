@@ -1,8 +1,8 @@
-"""Look, plan, carry out the first step, and again, until nothing is left to do."""
+"""Look, plan, carry out the next step, and again, until nothing is left to do."""
 
 import contextlib
 
-from deployer.errors import Conflict
+from deployer.errors import Conflict, DeployerError, Transient
 from deployer.rollout.execute import Executor
 from deployer.rollout.observe import Observer
 from deployer.rollout.plan import plan
@@ -12,36 +12,60 @@ from deployer.rollout.wait import Deadline
 
 
 class Converger:
-    """Brings one server at a time to where its plan is empty."""
+    """Brings servers to where their plans are empty; one for each operation.
+
+    A step that failed for good is not tried again, and keeps no other step from being carried out: an old
+    revision that cannot be started any more must not hinder the new one.
+    """
 
     def __init__(self, observer: Observer, executor: Executor) -> None:
         self._observer = observer
         self._executor = executor
+        self._failures: dict[tuple[str, Step], DeployerError] = {}
 
-    def advance(self, view: ServerView) -> bool:
-        """Carry out the first step of the plan for that view; False where there is none."""
-        step = _first_step(view)
-        if step:
-            self._carry_out(view, step)
-        else:
-            self._executor.waited(view)
-        return step is not None
+    def next_step(self, view: ServerView) -> Step | None:
+        """The first step of the plan for that view that has not failed; None where the plan is empty.
+
+        Raises:
+            DeployerError: why the first one failed, where each of them did.
+        """
+        steps = plan(view)
+        if left := [step for step in steps if (view.server, step) not in self._failures]:
+            return left[0]
+        self._raise_failure(view)
+        return None
+
+    def carry_out(self, view: ServerView, step: Step) -> None:
+        """A conflict is no failure: somebody else moved, and the next look shows it.
+
+        Raises:
+            Transient: the platform or the gateway does not answer; nothing else is tried.
+        """
+        try:
+            with contextlib.suppress(Conflict):
+                self._executor.execute(view, step)
+        except Transient:
+            raise
+        except DeployerError as error:
+            self._failures[view.server, step] = error
 
     def converge(self, server: str, deadline: Deadline, wait: bool = True) -> ServerView:
-        """Go on until the plan is empty (or, without `wait`, only waits), or the deadline has passed."""
+        """Go on until the plan is empty (or, without `wait`, only waits), or the deadline has passed.
+
+        Raises:
+            DeployerError: why a step failed that is still to be done.
+        """
         while True:
             view = self._observer.look(server)
-            step = _first_step(view)
+            step = self.next_step(view)
+            if deadline.passed:
+                self._raise_failure(view)
             if step is None or deadline.passed or (step.action is Action.WAIT and not wait):
                 self._executor.waited(view)
                 return view
-            self._carry_out(view, step)
+            self.carry_out(view, step)
 
-    def _carry_out(self, view: ServerView, step: Step) -> None:
-        """A conflict is no failure: somebody else moved, and the next look shows it."""
-        with contextlib.suppress(Conflict):
-            self._executor.execute(view, step)
-
-
-def _first_step(view: ServerView) -> Step | None:
-    return next(iter(plan(view)), None)
+    def _raise_failure(self, view: ServerView) -> None:
+        for step in plan(view):
+            if error := self._failures.get((view.server, step)):
+                raise error

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from uuid import UUID
 
 from deployer.engine import Wanted
+from deployer.errors import RouteMoved
 from deployer.rollout.platform import Platform
 from deployer.rollout.steps import Action, OnProgress, Progress, Step
 from deployer.rollout.view import Observed, ServerView
@@ -46,6 +47,18 @@ class Executor:
         if waiting := self._waits.pop(view.server, None):
             step, began = waiting
             self._tell(Progress(_name(view), step, time.monotonic() - began))
+
+    def acknowledged(self, view: ServerView) -> bool:
+        """Wait until the proxy routes as in that view; False where the route has moved on since.
+
+        Raises:
+            GatewayDown: not within some seconds.
+        """
+        try:
+            self._gateway.acknowledge(view.server, view.route.tag, ACKNOWLEDGED_WITHIN_S)
+        except RouteMoved:
+            return False
+        return True
 
     def close(self, view: ServerView, observed: Observed, cause: str) -> None:
         """Burn the number first, so that nobody can route it; then it may be stopped.

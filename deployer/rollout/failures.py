@@ -31,11 +31,11 @@ def refused(view: ServerView, name: str, mine: Observed, log_tail: LogTail) -> R
 
 
 def timed_out(
-    view: ServerView, name: str, mine: Observed, log_tail: LogTail, *, seconds: float, own: bool
+    view: ServerView, name: str, mine: Observed, log_tail: LogTail, *, seconds: float, closed: bool
 ) -> RolloutTimeout:
     """The caller's time ran out first."""
     tail = log_tail(mine)
-    end = "It was closed and will not serve." if own else "Another deploy began it; it goes on."
+    end = "It was closed and will not serve." if closed else "It was not closed, and may serve yet."
     said = f" ({mine.answer})" if mine.answer else ""
     return RolloutTimeout(
         f"Revision {mine.revision} of {name} was not ready within {seconds:g} s: {_in_words(mine)}{said}. {end}",
@@ -44,6 +44,18 @@ def timed_out(
         status=mine.condition,
         exit_code=mine.workload.ending.exit_code if mine.workload.ending else None,
         log_tail=tail,
+    )
+
+
+def not_serving(view: ServerView, name: str, mine: Observed, log_tail: LogTail) -> RevisionRefused:
+    """What the route names was to come back, and has not."""
+    return RevisionRefused(
+        f"{name} was started and does not serve: {mine.answer or mine.condition}.",
+        serving=still_serving(view),
+        hint="Look into its log, mend what it says, then start it again or deploy a better model.",
+        status=mine.condition,
+        exit_code=mine.workload.ending.exit_code if mine.workload.ending else None,
+        log_tail=log_tail(mine),
     )
 
 

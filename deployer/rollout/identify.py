@@ -16,7 +16,7 @@ class Identity:
     """The server that a deploy is about.
 
     Attributes:
-        view: the server as it stands, None for a new one.
+        view: the server as it stands, or what a delete that broke off left of it; None where there is nothing.
         supersedes: the other equivalent servers, which go once the new revision serves.
     """
 
@@ -41,10 +41,9 @@ def identify(config: ModelServerConfig, views: Sequence[ServerView], replace: bo
         return Identity(newest.name, view, tuple(SupersededServer(uuid=r.uuid, revision=r.revision) for r, _ in others))
     if equivalents and config.name:
         raise _taken(equivalents[0][0])
-    if config.name:
-        return Identity(config.name)
     names = {view.speaking.workload.record.name for view in views if view.speaking}
-    return Identity(next_free(config.model_name, names))
+    name = config.name or next_free(config.model_name, names)
+    return Identity(name, next((view for view in views if view.server == platform_name(name)), None))
 
 
 def of_uuid(uuid: UUID, views: Iterable[ServerView]) -> ServerView:

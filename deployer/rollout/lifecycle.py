@@ -1,10 +1,11 @@
 """Stopping, starting and deleting a model server."""
 
 import contextlib
+from collections.abc import Iterator
 from uuid import UUID
 
 from deployer.engine import Wanted
-from deployer.errors import Conflict, LifecycleTimeout, RevisionRefused, ServerNotFound, Transient
+from deployer.errors import Conflict, LifecycleTimeout, ServerNotFound, Transient
 from deployer.rollout import failures
 from deployer.rollout.converge import Converger
 from deployer.rollout.execute import Executor
@@ -15,18 +16,21 @@ from deployer.rollout.platform import Platform
 from deployer.rollout.view import Observed, ServerView
 from deployer.rollout.wait import Deadline
 
-SUPERSEDED_REMOVED_WITHIN_S = 300.0
+DONE_WITHIN_S = 300.0
+"""For what a caller does not wait for, or set no time for."""
 
 
 class Lifecycle:
-    """What a person may ask of a server beside deploying to it."""
+    """What a person may ask of a server beside deploying to it.
+
+    A server's name alone says too little: another one of that name may have come meanwhile, with another UUID.
+    """
 
     def __init__(self, platform: Platform, executor: Executor) -> None:
         self._engine = platform.engine
         self._gateway = platform.gateway
         self._observer = platform.observer
         self._executor = executor
-        self._converger = Converger(platform.observer, executor)
 
     def find(self, uuid: UUID) -> ServerView:
         """The server with that UUID, none of its workloads asked.
@@ -39,27 +43,32 @@ class Lifecycle:
     def stop(self, uuid: UUID, deadline: Deadline, force: bool) -> None:
         """Close a rollout under way, mark, then stop what the route names."""
         server = self.find(uuid).server
-        self._mark_stopped(server)
+        self._mark_stopped(server, uuid)
         if force:
-            self._kill(server)
+            self._kill(server, uuid)
         else:
-            self._done(self._converger.converge(server, deadline), deadline, "stopped")
+            self._require_stopped(self._converged(server, deadline, wait=False), uuid, deadline)
 
     def start(self, view: ServerView, deadline: Deadline, log_tail: failures.LogTail) -> None:
         """Start what shall serve and wait until it does; the server has an open revision.
 
         Raises:
             RevisionRefused: it does not become ready.
+            ServerStopped: it was stopped meanwhile.
+            ServerNotFound: it was deleted meanwhile.
         """
         self._gateway.ensure()
         assert view.target, "a server without an open revision is started by a new one"
         self._engine.mark(view.target.ref, Wanted.RUNNING, "started by its user")
         if deadline.seconds == 0:
-            self._converger.converge(view.server, Deadline(SUPERSEDED_REMOVED_WITHIN_S), wait=False)
+            self._converged(view.server, Deadline(DONE_WITHIN_S), wait=False)
             return
-        view = self._converger.converge(view.server, deadline)
-        if (speaking := view.speaking) and not (speaking.ready and view.serves(speaking)):
-            raise _not_started(view, speaking, deadline, log_tail)
+        uuid = view.target.workload.record.uuid
+        while True:
+            view = self._converged(view.server, deadline)
+            _require_serving(of_uuid(uuid, [view]), deadline, log_tail)
+            if self._executor.acknowledged(view):
+                return
 
     def delete(self, uuid: UUID, deadline: Deadline, force: bool) -> None:
         """Stop, remove the workloads, the highest last, then the route; killed in between it is a stopped server."""
@@ -67,7 +76,7 @@ class Lifecycle:
         while uuid in standing(self._observer.read_all()):
             with contextlib.suppress(Conflict, ServerNotFound):
                 self.stop(uuid, deadline, force)
-                self._remove(self.find(uuid))
+                self._remove(self.find(uuid), uuid)
             if deadline.passed:
                 raise LifecycleTimeout(
                     f"The server {uuid} was not deleted within {deadline.seconds:g} s.",
@@ -77,53 +86,64 @@ class Lifecycle:
     def remove_superseded(self, uuid: UUID, revision: int) -> None:
         """Delete that server if it still stands at that revision."""
         if standing(self._observer.read_all()).get(uuid) == revision:
-            self.delete(uuid, Deadline(SUPERSEDED_REMOVED_WITHIN_S), force=False)
+            self.delete(uuid, Deadline(DONE_WITHIN_S), force=False)
 
-    def _mark_stopped(self, server: str) -> None:
+    def _converged(self, server: str, deadline: Deadline, wait: bool = True) -> ServerView:
+        return Converger(self._observer, self._executor).converge(server, deadline, wait)
+
+    def _mark_stopped(self, server: str, uuid: UUID) -> None:
+        """Until no look shows anything that was created meanwhile."""
         while True:
             view = self._observer.look(server, probe_s=0.0)
             target = view.target
-            if target is None:
+            if target is None or view.stopped or target.workload.record.uuid != uuid:
                 return
             with contextlib.suppress(Conflict):
                 if view.route.split and not view.serves(target):
                     self._executor.close(view, target, STOPPED_DURING_ROLLOUT)
-                    continue
-                self._engine.mark(target.ref, Wanted.STOPPED, "stopped by its user")
-                return
+                else:
+                    self._engine.mark(target.ref, Wanted.STOPPED, "stopped by its user")
 
-    def _kill(self, server: str) -> None:
-        for observed in self._observer.look(server, probe_s=0.0).workloads:
+    def _kill(self, server: str, uuid: UUID) -> None:
+        for observed in _of(self._observer.look(server, probe_s=0.0), uuid):
             self._engine.stop(observed.ref, 0)
         with contextlib.suppress(Transient):
-            self._converger.converge(server, Deadline(SUPERSEDED_REMOVED_WITHIN_S), wait=False)
+            self._converged(server, Deadline(DONE_WITHIN_S), wait=False)
 
-    def _remove(self, view: ServerView) -> None:
-        for observed in view.workloads:
+    def _remove(self, view: ServerView, uuid: UUID) -> None:
+        for observed in _of(view, uuid):
             self._engine.delete(observed.ref)
-        if view.route.tag:
-            self._gateway.remove(view.server, self._gateway.routes(view.server)[view.server].tag)
+        left = self._observer.look(view.server, probe_s=0.0)
+        if not left.workloads and left.route.tag:
+            self._gateway.remove(left.server, left.route.tag)
 
-    def _done(self, view: ServerView, deadline: Deadline, what: str) -> None:
-        if any(o.runs for o in view.open):
+    def _require_stopped(self, view: ServerView, uuid: UUID, deadline: Deadline) -> None:
+        running = [o for o in _of(view, uuid) if o.runs]
+        if running and not view.stopped:
             raise LifecycleTimeout(
-                f"{view.server} was not {what} within {deadline.seconds:g} s.",
+                f"{view.server} was started again, or deployed to, while it was being stopped.",
+                serving=failures.still_serving(view),
+                hint="Stop it again if it shall not run.",
+            )
+        if running:
+            raise LifecycleTimeout(
+                f"{view.server} was not stopped within {deadline.seconds:g} s.",
                 serving=failures.still_serving(view),
                 hint="It is marked so, and reconcile goes on; force ends it at once.",
             )
 
 
-def _not_started(
-    view: ServerView, speaking: Observed, deadline: Deadline, log_tail: failures.LogTail
-) -> RevisionRefused:
-    name = speaking.workload.record.name
+def _of(view: ServerView, uuid: UUID) -> Iterator[Observed]:
+    return (o for o in view.workloads if o.workload.record.uuid == uuid)
+
+
+def _require_serving(view: ServerView, deadline: Deadline, log_tail: failures.LogTail) -> None:
+    assert view.speaking
+    mine, name = view.speaking, view.speaking.workload.record.name
+    if view.stopped:
+        raise failures.stopped(view, name, mine.revision)
+    if mine.ready and view.serves(mine):
+        return
     if deadline.passed:
-        return failures.timed_out(view, name, speaking, log_tail, seconds=deadline.seconds, own=False)
-    return RevisionRefused(
-        f"{name} was started and does not serve: {speaking.answer or speaking.condition}.",
-        serving=failures.still_serving(view),
-        hint="Look into its log, mend what it says, then start it again or deploy a better model.",
-        status=speaking.condition,
-        exit_code=speaking.workload.ending.exit_code if speaking.workload.ending else None,
-        log_tail=log_tail(speaking),
-    )
+        raise failures.timed_out(view, name, mine, log_tail, seconds=deadline.seconds, closed=False)
+    raise failures.not_serving(view, name, mine, log_tail)

@@ -19,8 +19,7 @@ LONGEST_BACK_OFF_S = 60
 def plan(view: ServerView) -> tuple[Step, ...]:
     """The steps that lead on from what was observed; none where all is as it should be.
 
-    Only the first is ever carried out before the next look. Waiting comes last: where there is something
-    to do beside it, that is done first.
+    Only one is ever carried out before the next look: the first that has not failed for good. Waiting comes last.
     """
     if not view.workloads:
         return tuple(_forget_the_route(view))
@@ -36,7 +35,8 @@ def plan(view: ServerView) -> tuple[Step, ...]:
         *_remove_superseded_servers(view),
     )
     acts = tuple(s for s in steps if s.action is not Action.WAIT)
-    return acts or steps[:1]
+    waits = tuple(s for s in steps if s.action is Action.WAIT)
+    return (*acts, *waits[:1])
 
 
 def given_up(observed: Observed) -> bool:

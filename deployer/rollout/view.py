@@ -139,6 +139,10 @@ class ServerView:
         remembered = (e.number for o in self.workloads for e in o.workload.record.history)
         return max([self.route.high, *(o.revision for o in self.workloads), *remembered])
 
+    def made_for(self, request_id: str) -> Observed | None:
+        """The highest open revision that this request made, or an earlier try of it."""
+        return next((o for o in reversed(self.open) if o.workload.record.request_id == request_id), None)
+
     def with_token(self, token: str) -> Observed | None:
         return next((o for o in self.workloads if o.workload.record.token == token), None)
 

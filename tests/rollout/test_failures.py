@@ -58,7 +58,7 @@ def test_a_lost_port_is_what_the_hint_speaks_of() -> None:
 )
 def test_a_timeout_tells_how_far_it_came(condition: Condition, said: str) -> None:
     view, mine = view_of(condition, Wanted.RUNNING)
-    error = failures.timed_out(view, "churn", mine, log_tail, seconds=2.5, own=True)
+    error = failures.timed_out(view, "churn", mine, log_tail, seconds=2.5, closed=True)
     assert f"Revision 2 of churn was not ready within 2.5 s: {said}" in error.what
     assert error.what.endswith("It was closed and will not serve.")
     assert error.serving == "Revision 1 serves on as before." and error.log_tail == LOG and error.hint
@@ -66,7 +66,7 @@ def test_a_timeout_tells_how_far_it_came(condition: Condition, said: str) -> Non
 
 def test_who_only_joined_a_rollout_is_told_that_it_goes_on() -> None:
     view, mine = view_of(Condition.UNREACHED, Wanted.RUNNING)
-    assert failures.timed_out(view, "churn", mine, log_tail, seconds=1, own=False).what.endswith("it goes on.")
+    assert failures.timed_out(view, "churn", mine, log_tail, seconds=1, closed=False).what.endswith("may serve yet.")
 
 
 def test_what_serves_is_told_as_far_as_it_is_known() -> None:

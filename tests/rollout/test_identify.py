@@ -97,7 +97,8 @@ def test_without_replace_a_name_that_is_taken_is_an_error_that_says_what_to_do()
 
 def test_a_route_without_workloads_is_nobodys_server() -> None:
     empty = ServerView("churn", routed_to(1), ())
-    assert identify(config(), [empty], True).view is None
+    identity = identify(config(), [empty], True)
+    assert (identity.name, identity.view) == ("churn", empty), "its number goes on where that of the gone one ended"
     with pytest.raises(ServerNotFound):
         of_uuid(UUID(int=1), [empty])
 

@@ -1,0 +1,157 @@
+"""From a wish to the revision that a deploy waits for: one that is there already, or a new one."""
+
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from uuid import uuid4
+
+from deployer.engine import Wanted, WorkloadSpec
+from deployer.errors import EngineError, WorkloadExists
+from deployer.records.record import Record
+from deployer.rollout import failures
+from deployer.rollout.close import Closer
+from deployer.rollout.fate import STOPPED_DURING_ROLLOUT
+from deployer.rollout.identify import Identity, identify, of_uuid, same
+from deployer.rollout.observe import Observer
+from deployer.rollout.plan import plan
+from deployer.rollout.platform import Platform
+from deployer.rollout.remember import history_of
+from deployer.rollout.steps import Action, OnProgress, Progress, Step
+from deployer.rollout.view import Observed, ServerView
+from deployer.rollout.wish import Claim, Wish
+
+ATTEMPTS = 50
+
+
+class Claimer:
+    """Finds the revision of an earlier try, joins one that is the same, or creates one."""
+
+    def __init__(self, platform: Platform, closer: Closer, on_progress: OnProgress) -> None:
+        self._engine = platform.engine
+        self._observer = platform.observer
+        self._closer = closer
+        self._tell = on_progress
+
+    def claim(self, wish: Wish) -> Claim:
+        """The revision to wait for, wanted running.
+
+        Raises:
+            ServerStopped: the server was stopped since it was looked at.
+            ServerAlreadyExists, ServerNotFound: the wish speaks of the wrong server.
+            EngineError: each number that it tried is taken, by what nobody can read.
+        """
+        taken = ""
+        for _ in range(ATTEMPTS):
+            try:
+                if claim := self._claimed(wish, self._observer.read_all()):
+                    return claim
+            except WorkloadExists as error:
+                taken = error.what
+        raise EngineError(
+            f"No revision could be created in {ATTEMPTS} attempts. {taken}",
+            hint="Something that cannot be read may stand in its place: a deployer's `unreadable()` names it.",
+        )
+
+    def _claimed(self, wish: Wish, views: Sequence[ServerView]) -> Claim | None:
+        earlier = _earlier_try(wish, views)
+        if earlier and earlier[1].workload.record.digest == wish.digest:
+            return self._woken(earlier[1], own=True)
+        identity = _named(earlier[0]) if earlier else _identity(wish, views)
+        if target := _same_target(identity, wish):
+            return self._woken(target, own=False)
+        return self._created(identity, wish)
+
+    def _woken(self, observed: Observed, own: bool) -> Claim:
+        """Who deploys what is stopped or dead wants it to run."""
+        if observed.workload.wanted is Wanted.STOPPED or not observed.runs:
+            self._engine.mark(observed.ref, Wanted.RUNNING, "deployed again")
+        return Claim(observed.workload.record, own)
+
+    def _created(self, identity: Identity, wish: Wish) -> Claim | None:
+        """The revision made; None where the server went meanwhile."""
+        record = _record(identity, wish)
+        claim = Claim(record, own=True)
+        step = Step(action=Action.CREATE, cause=f"revision {record.revision}: {wish.cause}")
+        self._tell(Progress(record.name, step))
+        began = time.monotonic()
+        with self._closer.closed_if_broken_off(claim):
+            self._engine.create(WorkloadSpec(record, wish.launch))
+            self._tell(Progress(record.name, step, time.monotonic() - began))
+            return claim if self._stands(claim, identity.view) else None
+
+    def _stands(self, claim: Claim, before: ServerView | None) -> bool:
+        """Whether what befell the server between the look and the creation lets the revision be."""
+        after = self._observer.look(claim.server, probe_s=0.0)
+        mine = after.with_token(claim.record.token)
+        if mine and claim.record.revision > 1 and len(after.workloads) == 1 and not after.route.tag:
+            self._engine.delete(mine.ref)
+            return False
+        if mine and before and _stopped(after, mine) - _stopped(before, mine):
+            self._closer.close(claim, STOPPED_DURING_ROLLOUT)
+            raise failures.stopped(after, claim.record.name, claim.record.revision)
+        return True
+
+
+def planned(wish: Wish, observer: Observer) -> list[Step]:
+    """What a deploy of that wish would begin with, as things stand."""
+    identity = _identity(wish, observer.read_all())
+    if identity.view is None or identity.view.speaking is None:
+        return [Step(action=Action.CREATE, cause=f"a new server, {identity.name}")]
+    if target := _same_target(identity, wish):
+        if target.workload.wanted is Wanted.STOPPED:
+            return [Step(action=Action.START, ref=target.ref, cause="it is stopped, and wanted again")]
+        return list(plan(observer.look(identity.server)))
+    number = identity.view.highest_number + 1
+    return [Step(action=Action.CREATE, cause=f"revision {number} of {identity.name}: config or model differ")]
+
+
+def _earlier_try(wish: Wish, views: Sequence[ServerView]) -> tuple[ServerView, Observed] | None:
+    """What an earlier try of the same request created last, if it may still serve."""
+    return next(((view, o) for view in views if (o := view.made_for(wish.request_id))), None)
+
+
+def _same_target(identity: Identity, wish: Wish) -> Observed | None:
+    """The revision to join: the highest that is not closed, if it is just what is asked for."""
+    target = identity.view.target if identity.view else None
+    if target is None or wish.uuid or identity.supersedes:
+        return None
+    return target if same(target.workload.record, wish.config, wish.digest) else None
+
+
+def _identity(wish: Wish, views: Sequence[ServerView]) -> Identity:
+    if wish.uuid is None:
+        return identify(wish.config, views, wish.replace)
+    return _named(of_uuid(wish.uuid, views))
+
+
+def _named(view: ServerView) -> Identity:
+    assert view.speaking
+    return Identity(view.speaking.workload.record.name, view)
+
+
+def _record(identity: Identity, wish: Wish) -> Record:
+    view, now = identity.view, datetime.now(UTC)
+    first = view.speaking.workload.record if view and view.speaking else None
+    revision = 1 + view.highest_number if view else 1
+    return Record(
+        uuid=first.uuid if first else uuid4(),
+        name=identity.name,
+        revision=revision,
+        token=uuid4().hex,
+        request_id=wish.request_id,
+        origin=wish.origin or revision,
+        config=wish.config,
+        digest=wish.digest,
+        model_type=wish.model_type,
+        cause=wish.cause,
+        created_at=now,
+        server_created_at=first.server_created_at if first else now,
+        supersedes=identity.supersedes,
+        history=history_of(view) if view else (),
+    )
+
+
+def _stopped(view: ServerView, mine: Observed) -> set[str]:
+    """The tokens of those marked stopped, beside one's own."""
+    marked = (o.workload for o in view.workloads if o.ref != mine.ref)
+    return {workload.record.token for workload in marked if workload.wanted is Wanted.STOPPED}

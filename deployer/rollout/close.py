@@ -1,0 +1,55 @@
+"""Closing a revision of one's own, so that it never goes live behind its deployer's back."""
+
+import contextlib
+from collections.abc import Iterator
+
+from deployer.errors import Conflict, DeployerError, RolloutError, Transient
+from deployer.rollout.converge import Converger
+from deployer.rollout.execute import Executor
+from deployer.rollout.observe import Observer
+from deployer.rollout.wait import Deadline
+from deployer.rollout.wish import Claim
+
+CLEARED_WITHIN_S = 60.0
+INTERRUPTED = "its deployer was interrupted"
+
+
+class Closer:
+    """Closes what its deployer created and can no longer wait for; what it joined it leaves alone."""
+
+    def __init__(self, observer: Observer, executor: Executor) -> None:
+        self._observer = observer
+        self._executor = executor
+
+    def close(self, claim: Claim, cause: str) -> bool:
+        """Close a revision of one's own for ever and clear it up; False where it serves by now."""
+        while claim.own:
+            view = self._observer.look(claim.server, probe_s=0.0)
+            mine = view.with_token(claim.record.token)
+            if mine and view.serves(mine):
+                return False
+            if mine is None or not view.is_open(mine):
+                break
+            with contextlib.suppress(Conflict):
+                self._executor.close(view, mine, cause)
+        self.clear(claim)
+        return True
+
+    def clear(self, claim: Claim) -> None:
+        """Stop and remove what is left over; what cannot be done now is reconcile's."""
+        if claim.own:
+            with contextlib.suppress(DeployerError):
+                Converger(self._observer, self._executor).converge(claim.server, Deadline(CLEARED_WITHIN_S), wait=False)
+
+    @contextlib.contextmanager
+    def closed_if_broken_off(self, claim: Claim) -> Iterator[None]:
+        """What is interrupted or fails for good is closed; what may go better next time stays for reconcile."""
+        try:
+            yield
+        except (RolloutError, Transient, Conflict):
+            raise
+        except BaseException as error:
+            why = f"it cannot be rolled out: {error.what}" if isinstance(error, DeployerError) else INTERRUPTED
+            with contextlib.suppress(DeployerError):
+                self.close(claim, why)
+            raise

@@ -1,0 +1,41 @@
+"""What a deploy asks for, and the revision that it waits for."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from deployer.config import ModelServerConfig
+from deployer.engine import Launch
+from deployer.records.record import Record
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    """What shall serve, its bytes pinned.
+
+    Attributes:
+        request_id: the same for a deploy and its retries.
+        uuid: the server to make a new revision of, whatever stands there; None: the config says which.
+        origin: the revision whose config and bytes these are, None for the new one itself.
+    """
+
+    config: ModelServerConfig
+    digest: str
+    model_type: str
+    launch: Launch
+    request_id: str
+    cause: str
+    replace: bool = True
+    uuid: UUID | None = None
+    origin: int | None = None
+
+
+@dataclass(frozen=True)
+class Claim:
+    """The revision that a deploy waits for; `own`: it created it, and may close it."""
+
+    record: Record
+    own: bool
+
+    @property
+    def server(self) -> str:
+        return self.record.server

@@ -1,0 +1,105 @@
+"""Stopping, starting and deleting while others do the same, or deploy anew."""
+
+import contextlib
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from deployer.engine_deployer import EngineModelDeployer
+from deployer.errors import RolloutTimeout, ServerNotFound, ServerStopped
+from deployer.server import ModelServer, State
+from deployer.testing.hammer import Reply
+from deployer.testing.memory import MemoryHarness
+from deployer.testing.models import write_model
+from tests.support import meddling
+
+OPERATIONS: dict[str, Callable[[EngineModelDeployer, UUID], None]] = {
+    "stop": lambda deployer, uuid: deployer.stop_model_server(uuid),
+    "kill": lambda deployer, uuid: deployer.stop_model_server(uuid, force=True),
+    "delete": lambda deployer, uuid: deployer.delete_model_server(uuid),
+}
+
+
+@pytest.fixture
+def harness(tmp_path: Path) -> MemoryHarness:
+    return MemoryHarness(tmp_path)
+
+
+def replaced_by_another(harness: MemoryHarness, old: ModelServer) -> None:
+    """Somebody deletes the server, and somebody deploys one of the same name."""
+    harness.deployer().delete_model_server(old.uuid)
+    harness.deployer().deploy_model(harness.config("new"))
+
+
+def assert_the_new_one_serves(harness: MemoryHarness, old: ModelServer) -> None:
+    (found,) = harness.deployer().find_model_server()
+    assert found.uuid != old.uuid and found.state is State.READY, found
+    assert harness.ask(found) == Reply(200, "new", found.revision)
+
+
+def test_two_who_delete_one_server_are_both_content(harness: MemoryHarness) -> None:
+    deployer, other = harness.deployer(), harness.deployer()
+    server = deployer.deploy_model(harness.config("v1"))
+    meddling.before(deployer.engine, "delete", lambda: other.delete_model_server(server.uuid))
+    deployer.delete_model_server(server.uuid)
+    assert harness.deployer().find_model_server() == [] and harness.deployer().gateway.routes() == {}
+
+
+def test_a_delete_frozen_before_the_route_leaves_a_new_server_of_that_name_alone(harness: MemoryHarness) -> None:
+    deployer = harness.deployer()
+    old = deployer.deploy_model(harness.config("v1"))
+    meddling.after(deployer.engine, "delete", lambda: harness.deployer().deploy_model(harness.config("new")))
+    deployer.delete_model_server(old.uuid)
+    assert_the_new_one_serves(harness, old)
+
+
+@pytest.mark.parametrize("calls", range(1, 12))
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_an_operation_frozen_anywhere_leaves_a_new_server_of_that_name_alone(
+    harness: MemoryHarness, operation: str, calls: int
+) -> None:
+    deployer, happened = harness.deployer(), threading.Event()
+    old = deployer.deploy_model(harness.config("v1"))
+
+    def replace() -> None:
+        happened.set()
+        replaced_by_another(harness, old)
+
+    meddling.before(deployer.gateway, "routes", replace, calls=calls)
+    with contextlib.suppress(ServerNotFound):
+        OPERATIONS[operation](deployer, old.uuid)
+    if happened.is_set():
+        assert_the_new_one_serves(harness, old)
+    else:
+        assert calls > 1, "it never looked"
+
+
+def test_a_start_that_is_stopped_meanwhile_says_so(harness: MemoryHarness) -> None:
+    deployer, other = harness.deployer(), harness.deployer()
+    server = deployer.deploy_model(harness.config("v1"))
+    deployer.stop_model_server(server.uuid)
+    meddling.after(deployer.engine, "start", lambda: other.stop_model_server(server.uuid))
+    with pytest.raises(ServerStopped):
+        deployer.start_model_server(server.uuid)
+
+
+def test_a_start_of_what_is_deleted_meanwhile_says_so(harness: MemoryHarness) -> None:
+    deployer, other = harness.deployer(), harness.deployer()
+    server = deployer.deploy_model(harness.config("v1"))
+    deployer.stop_model_server(server.uuid)
+    meddling.after(deployer.engine, "start", lambda: other.delete_model_server(server.uuid))
+    with pytest.raises(ServerNotFound):
+        deployer.start_model_server(server.uuid)
+
+
+def test_a_start_that_takes_too_long_speaks_of_no_deploy(harness: MemoryHarness) -> None:
+    deployer = harness.deployer()
+    server = deployer.deploy_model(harness.config("v1"))
+    deployer.stop_model_server(server.uuid)
+    write_model(deployer.store.path(server.digest), "v1", delay_s=15)
+    with pytest.raises(RolloutTimeout, match="within 1 s") as timed_out:
+        deployer.start_model_server(server.uuid, timeout=1)
+    assert "deploy" not in str(timed_out.value)
