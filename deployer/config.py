@@ -48,7 +48,8 @@ PlainText = Annotated[str, AfterValidator(_plain_text)]
 class Section(BaseModel):
     """A part of a config that folds away in a form."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # JSON knows no infinite number: what held one would not read back.
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Probes(Section):

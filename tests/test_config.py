@@ -76,6 +76,8 @@ def test_rollouts_that_nothing_serves_yet_are_unknown(rollout: str) -> None:
     [
         {"replicas": 0},
         {"probes": {"startup_s": 0}},
+        {"probes": {"startup_s": float("inf")}},
+        {"drain": {"drain_s": float("inf")}},
         {"probes": {"settle_s": -1}},
         {"probes": {"timeout_s": 0}},
         {"drain": {"drain_s": -1}},
