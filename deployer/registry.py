@@ -111,7 +111,7 @@ def _state_of_serving(serving: Observed) -> tuple[State, str]:
             return State.PENDING, "it is about to be started"
         case Condition.ENDED:
             return State.FAILED, _why_it_does_not_run(serving)
-        case Condition.SILENT:
+        case Condition.SILENT | Condition.RUNNING:
             return State.UNKNOWN, "it runs, and did not answer its health check in time"
         case Condition.UNREACHED if serving.workload.age_s <= serving.probes.startup_s:
             return State.PENDING, "it is starting"
@@ -136,4 +136,4 @@ def _rollout_under_way(view: ServerView) -> str:
     newest = above[-1]
     if not view.is_open(newest):
         return f"revision {newest.revision} was refused: {newest.workload.cause}"
-    return f"revision {newest.revision} is being rolled out"
+    return f"revision {newest.revision} is on its way: its deployer, reconcile, another deploy or start goes on with it"

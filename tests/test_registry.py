@@ -43,6 +43,7 @@ def ended(ago_s: float) -> Ending:
         (serving(Condition.UNREACHED, age_s=21), State.FAILED, "its health check says no"),
         (serving(Condition.SICK), State.FAILED, "its health check says no"),
         (serving(Condition.SILENT), State.UNKNOWN, "did not answer its health check in time"),
+        (serving(Condition.RUNNING), State.UNKNOWN, "did not answer its health check in time"),
         (serving(Condition.ENDED), State.FAILED, "exit code 7; reconcile or start brings it back"),
         (serving(Condition.ENDED, starts=3, ending=ended(2)), State.FAILED, "reconcile starts it again in 6 s"),
         (serving(Condition.ENDED, starts=6, ending=ended(999)), State.FAILED, "given up after 6 starts"),
@@ -62,7 +63,8 @@ def test_state_and_message_follow_from_what_was_seen(view: ServerView, state: St
 
 def test_a_rollout_under_way_shows_beside_what_serves() -> None:
     view = ServerView("s", routed_to(1), (observed(1, Condition.READY), observed(2, Condition.UNREACHED)))
-    assert told(view) == (State.READY, "revision 2 is being rolled out")
+    state, message = told(view)
+    assert state is State.READY and message.startswith("revision 2 is on its way") and "reconcile" in message
     assert model_server(view, "").revision == 1
 
 
@@ -75,7 +77,7 @@ def test_the_newest_refusal_shows_beside_what_serves() -> None:
 def test_both_show_where_what_serves_is_dead() -> None:
     view = ServerView("s", routed_to(1), (observed(1, Condition.ENDED), observed(2, Condition.UNREACHED)))
     state, message = told(view)
-    assert state is State.FAILED and "brings it back; revision 2 is being rolled out" in message
+    assert state is State.FAILED and "brings it back; revision 2 is on its way" in message
 
 
 def test_a_server_tells_of_the_revision_that_the_route_names() -> None:
