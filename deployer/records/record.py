@@ -22,7 +22,7 @@ class Outcome(StrEnum):
 
 
 class Stored(BaseModel):
-    """Read leniently, so that an older or newer library's record still reads."""
+    """Read leniently: fields that a newer library added here are passed over; those in a config are not."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=())
 
