@@ -64,7 +64,7 @@ class Deploy:
             if fate is Fate.REPLACED and served:
                 return served
             if fate is Fate.SERVES:
-                served = view
+                served = view if served is None or _mine(view, claim).ready else served
             elif failure := self._failure(fate, view, claim, deadline):
                 self._executor.waited(view)
                 raise failure

@@ -111,6 +111,8 @@ class Lifecycle:
             self._converged(server, Deadline(DONE_WITHIN_S), wait=False)
 
     def _remove(self, view: ServerView, uuid: UUID) -> None:
+        if any(o.runs for o in _of(view, uuid)):
+            return
         for observed in _of(view, uuid):
             self._engine.delete(observed.ref)
         left = self._observer.look(view.server, probe_s=0.0)
@@ -118,14 +120,8 @@ class Lifecycle:
             self._gateway.remove(left.server, left.route.tag)
 
     def _require_stopped(self, view: ServerView, uuid: UUID, deadline: Deadline) -> None:
-        running = [o for o in _of(view, uuid) if o.runs]
-        if running and not view.stopped:
-            raise LifecycleTimeout(
-                f"{view.server} was started again, or deployed to, while it was being stopped.",
-                serving=failures.still_serving(view),
-                hint="Stop it again if it shall not run.",
-            )
-        if running:
+        """Who started it again, or deployed to it, came later than the stop."""
+        if view.stopped and any(o.runs for o in _of(view, uuid)):
             raise LifecycleTimeout(
                 f"{view.server} was not stopped within {deadline.seconds:g} s.",
                 serving=failures.still_serving(view),

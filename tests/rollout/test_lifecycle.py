@@ -77,6 +77,24 @@ def test_an_operation_frozen_anywhere_leaves_a_new_server_of_that_name_alone(
         assert calls > 1, "it never looked"
 
 
+def test_a_deploy_that_comes_later_than_a_stop_starts_the_server(harness: MemoryHarness) -> None:
+    deployer, other = harness.deployer(), harness.deployer()
+    server = deployer.deploy_model(harness.config("v1"), replace=True)
+    v2 = harness.config("v2")
+    meddling.before(deployer.engine, "stop", lambda: other.deploy_model(v2, replace=True))
+    deployer.stop_model_server(server.uuid)
+    assert harness.ask(server) == Reply(200, "v2", 2)
+
+
+def test_a_delete_is_final_though_a_deploy_comes_between(harness: MemoryHarness) -> None:
+    deployer, other = harness.deployer(), harness.deployer()
+    server = deployer.deploy_model(harness.config("v1"), replace=True)
+    v2 = harness.config("v2")
+    meddling.before(deployer.engine, "stop", lambda: other.deploy_model(v2, replace=True))
+    deployer.delete_model_server(server.uuid)
+    assert harness.deployer().find_model_server() == [] and harness.deployer().engine.list() == []
+
+
 def test_a_start_that_is_stopped_meanwhile_says_so(harness: MemoryHarness) -> None:
     deployer, other = harness.deployer(), harness.deployer()
     server = deployer.deploy_model(harness.config("v1"))
