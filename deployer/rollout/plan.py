@@ -40,14 +40,19 @@ def plan(view: ServerView) -> tuple[Step, ...]:
 
 
 def given_up(observed: Observed) -> bool:
-    """Whether it died so often that only a person starts it again."""
-    return observed.condition is Condition.ENDED and observed.workload.starts >= GIVE_UP_AFTER_STARTS
+    """Whether it died so often, soon after its start, that only a person starts it again.
+
+    What was ready for long died for another reason; what ended unseen, as in a reboot, need not have died by itself.
+    """
+    ending = observed.workload.ending
+    died = ending is not None and ending.exit_code is not None and not observed.outlived_its_start
+    return died and observed.condition is Condition.ENDED and observed.workload.starts >= GIVE_UP_AFTER_STARTS
 
 
 def back_off_s(observed: Observed) -> float:
     """Seconds until it may be brought back: none after its first end, then ever longer."""
     starts, ending = observed.workload.starts, observed.workload.ending
-    if starts <= 1 or ending is None:
+    if starts <= 1 or ending is None or observed.outlived_its_start:
         return 0
     return max(0, min(2.0**starts, LONGEST_BACK_OFF_S) - ending.ago_s)
 

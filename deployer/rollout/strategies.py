@@ -38,17 +38,11 @@ def _after_its_end(view: ServerView, target: Observed) -> Step:
     workload = target.workload
     if not workload.starts:
         return _step(Action.START, target, f"revision {target.revision} is wanted again")
-    if not view.route.split and _outlived_its_start(target):
+    if not view.route.split and target.outlived_its_start:
         return _step(Action.START, target, "it may have served before its route was lost")
     if workload.port_lost and workload.starts < STARTS_WITH_A_LOST_PORT:
         return _step(Action.START, target, "its port was taken: once more, with another")
     return _step(Action.CLOSE, target, f"it ended before it was ready: {target.answer or 'how is not known'}")
-
-
-def _outlived_its_start(target: Observed) -> bool:
-    """Whether it ran for longer than it would have been given to become ready, so that it was ready once."""
-    ending = target.workload.ending
-    return ending is not None and target.workload.age_s - ending.ago_s > target.probes.startup_s
 
 
 def _while_it_starts(view: ServerView, target: Observed) -> Step:

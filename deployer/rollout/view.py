@@ -70,6 +70,12 @@ class Observed:
         return Backend(self.revision, self.workload.address, self.workload.stamps_revision)
 
     @property
+    def outlived_its_start(self) -> bool:
+        """Whether its last run was longer than the time it has to become ready: then it was ready once."""
+        ending = self.workload.ending
+        return ending is not None and self.workload.age_s - ending.ago_s > self.probes.startup_s
+
+    @property
     def answer(self) -> str:
         """What it said to its health check, or how it ended, in words."""
         if self.workload.ending:

@@ -19,9 +19,10 @@ def first(route: Route, *workloads: Observed) -> tuple[Action, int] | None:
     return (steps[0].action, steps[0].ref.revision) if steps and steps[0].ref else None
 
 
-def ended(revision: int, *, starts: int, ago_s: float = 100, port_lost: bool = False) -> Observed:
+def ended(revision: int, *, starts: int, ago_s: float = 100, ran_s: float = 1, port_lost: bool = False) -> Observed:
     ending = Ending(exit_code=7, message="exit code 7", ago_s=ago_s)
-    return observed(revision, Condition.ENDED, starts=starts, ending=ending, port_lost=port_lost)
+    age_s = ran_s + ago_s
+    return observed(revision, Condition.ENDED, starts=starts, age_s=age_s, ending=ending, port_lost=port_lost)
 
 
 def test_a_created_revision_is_started() -> None:
@@ -68,6 +69,18 @@ def test_a_server_that_died_is_brought_back_at_once_and_then_ever_later() -> Non
 
 def test_a_server_that_dies_again_and_again_is_given_up() -> None:
     assert first(routed_to(1), ended(1, starts=GIVE_UP_AFTER_STARTS, ago_s=10_000)) is None
+
+
+def test_a_server_that_ran_for_long_before_each_end_is_never_given_up() -> None:
+    often = GIVE_UP_AFTER_STARTS + 1
+    assert first(routed_to(1), ended(1, starts=often, ago_s=0, ran_s=21)) == (Action.START, 1)
+    assert first(routed_to(1), ended(1, starts=often, ago_s=0, ran_s=19)) is None
+
+
+def test_a_server_that_many_reboots_ended_is_never_given_up() -> None:
+    ending = Ending(exit_code=None, message="nobody saw it", ago_s=100)
+    rebooted = observed(1, Condition.ENDED, starts=GIVE_UP_AFTER_STARTS + 1, age_s=100, ending=ending)
+    assert first(routed_to(1), rebooted) == (Action.START, 1)
 
 
 def test_a_hung_server_is_left_alone() -> None:
