@@ -69,8 +69,8 @@ def request(
         connection.request(method, _target(url), body=body, headers=dict(headers or {}) | {"Connection": "close"})
         sock = connection.sock
         _limit(sock, deadline)
-        response = connection.getresponse()
-        content = _read(sock, response, deadline)
+        with connection.getresponse() as response:
+            content = _read(sock, response, deadline)
     except TimeoutError:
         raise NoAnswer(f"no answer from {url} within {timeout_s:g} s", timed_out=True) from None
     except (OSError, http.client.HTTPException) as error:

@@ -72,7 +72,13 @@ def _of_flavor(name: str, settings: dict[str, Any]) -> BaseModelDeployer:
             f"There is no flavor named {name!r}.",
             hint=f"Installed are: {', '.join(sorted(known)) or 'none'}. A Prefect Block is named type/name.",
         )
-    flavor: Any = known[name].load()
+    try:
+        flavor: Any = known[name].load()
+    except ImportError as error:
+        raise UnknownName(
+            f"The flavor {name} is installed and cannot be imported: {error}.",
+            hint="Install what it needs, or a version of it that fits.",
+        ) from error
     deployer: BaseModelDeployer = flavor(parse_settings(flavor.SETTINGS, name, settings))
     return deployer
 

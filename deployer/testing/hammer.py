@@ -43,11 +43,18 @@ class Hammer:
 
     Args:
         askers: each sends one request when it is called, and is called without pause by a thread of its own.
+        closers: called once no asker asks any more.
         limit_s: seconds after which it falls silent by itself.
     """
 
-    def __init__(self, askers: Sequence[Callable[[], Reply]], limit_s: float = LIMIT_S) -> None:
+    def __init__(
+        self,
+        askers: Sequence[Callable[[], Reply]],
+        closers: Sequence[Callable[[], None]] = (),
+        limit_s: float = LIMIT_S,
+    ) -> None:
         self._askers = askers
+        self._closers = closers
         self._over = threading.Event()
         self._until = time.monotonic() + limit_s
         self._kept: list[list[Timed]] = [[] for _ in askers]
@@ -65,6 +72,8 @@ class Hammer:
         self._over.set()
         for thread in self._threads:
             thread.join(ENDS_WITHIN_S)
+        for close in self._closers:
+            close()
 
     @property
     def replies(self) -> list[Timed]:

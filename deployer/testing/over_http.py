@@ -2,7 +2,6 @@
 
 import http.client
 import json
-from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from deployer.gateway import REVISION_HEADER
@@ -55,8 +54,8 @@ class HttpHarness:
     def hammer(self, server: ModelServer) -> Hammer:
         """Requests through the server's URL without pause: half on kept connections, half on new ones."""
         url = server.prediction_url
-        askers: list[Callable[[], Reply]] = [KeptAlive(url), KeptAlive(url)]
-        return Hammer([*askers, lambda: ask_once(url), lambda: ask_once(url)])
+        kept = [KeptAlive(url), KeptAlive(url)]
+        return Hammer([*kept, lambda: ask_once(url), lambda: ask_once(url)], [asker.close for asker in kept])
 
 
 def _ask(connection: http.client.HTTPConnection, url: str) -> Reply:
