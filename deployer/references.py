@@ -110,5 +110,3 @@ def _of_block(reference: str) -> BaseModelDeployer:
         )
     deployer: BaseModelDeployer = block.get_deployer()
     return deployer
-
-

@@ -1,3 +1,4 @@
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,14 @@ def test_an_unknown_flavor_is_told_which_there_are() -> None:
     with pytest.raises(UnknownName, match="no flavor named 'proces'") as error:
         references.load("proces")
     assert "memory" in error.value.hint and "process" in error.value.hint and "type/name" in error.value.hint
+
+
+def test_a_flavor_that_cannot_be_imported_says_what_it_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = EntryPoint("theirs", "no_such_package.deployer:TheirDeployer", references.FLAVORS)
+    monkeypatch.setattr(references, "flavors", lambda: {"theirs": broken})
+    with pytest.raises(UnknownName, match="no_such_package") as error:
+        references.load("theirs")
+    assert error.value.hint
 
 
 @pytest.mark.parametrize("settings", [{"gateway_ports": 1}, {"gateway_port": "high"}, {"gateway_port": 0}])
