@@ -27,8 +27,12 @@ $(MADE_BY):
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
+# Empty databases, so that the demo need not make their tables each time.
+.venv/demo/mlflow.db: .venv/installed
+	@$(BIN)/python -m examples.demo.prepared .venv/demo
+
 # make demo ARGS=--keep leaves it running, to look at.
-demo: setup
+demo: .venv/demo/mlflow.db
 	$(BIN)/python -m examples.demo $(ARGS)
 
 # Tests every engine that it can reach. With ENGINES="process docker" (or all) a missing one is a failure.

@@ -18,9 +18,14 @@ def _plain_text(value: str) -> str:
         raise ValueError("blanks at the start or the end are not allowed: remove them")
     if any(unicodedata.category(character) in ("Cc", "Cs") for character in value):
         raise ValueError("control characters and halves of surrogate pairs are not allowed")
-    if len(value) > MAX_NAME:
-        raise ValueError(f"at most {MAX_NAME} characters are allowed, these are {len(value)}")
-    return unicodedata.normalize("NFC", value)
+    return value
+
+
+def _name(value: str) -> str:
+    name = unicodedata.normalize("NFC", _plain_text(value))
+    if len(name) > MAX_NAME:
+        raise ValueError(f"at most {MAX_NAME} characters are allowed, these are {len(name)}")
+    return name
 
 
 def _variables(values: dict[str, str]) -> dict[str, str]:
@@ -43,6 +48,7 @@ def _secret_references(values: dict[str, str]) -> dict[str, str]:
 
 
 PlainText = Annotated[str, AfterValidator(_plain_text)]
+Name = Annotated[str, AfterValidator(_name)]
 
 
 class Section(BaseModel):
@@ -112,13 +118,13 @@ class ModelServerConfig(BaseModel):
     model_uri: PlainText = Field(
         min_length=1, title="Model URI", description="Where the model is: a path, or a file: URI."
     )
-    model_name: PlainText = Field(
+    model_name: Name = Field(
         default="", title="Model name", description="Name of the model; one of the two names must be given."
     )
-    name: PlainText = Field(
+    name: Name = Field(
         default="", title="Server name", description="Name of the server; derived from the model's name when empty."
     )
-    model_type: PlainText = Field(
+    model_type: Name = Field(
         default="", title="Model type", description="Free text to find by; what the model says of itself when empty."
     )
     runtime: str = Field(default="mlflow", title="Runtime", description="How the model becomes an HTTP server.")

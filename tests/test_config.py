@@ -151,3 +151,7 @@ def test_every_field_has_a_title_and_a_description_for_its_form() -> None:
     bare = [name for o in objects for name, field in o["properties"].items() if not field.get("description")]
     assert bare == []
     assert schema["required"] == ["model_uri"]
+
+
+def test_a_model_uri_may_be_long() -> None:
+    assert ModelServerConfig(model_name="churn", model_uri="s3://bucket/" + "a" * 1000).model_uri.endswith("a" * 1000)

@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from examples.demo import prepared
 from examples.demo.prefect_server import prefect_server
 
 if __name__ == "__main__":
@@ -25,7 +26,7 @@ def main() -> int:
     parser.add_argument("--keep", action="store_true", help="leave everything running afterwards, to look at")
     keep = parser.parse_args().keep
     began = time.monotonic()
-    with _folder(keep) as folder, prefect_server(folder, keep) as api_url:
+    with _folder(keep) as folder, prefect_server(folder, _prepared(folder), keep) as api_url:
         from examples.demo.story import tell  # Prefect reads its settings when it is imported
 
         acts = tell(folder, api_url, keep)
@@ -43,6 +44,11 @@ def _folder(keep: bool) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory(prefix="model-deployer-demo-") as folder:
         yield Path(folder)
+
+
+def _prepared(folder: Path) -> bool:
+    """Whether `make setup` left empty databases to begin with; without, the demo makes its own and takes longer."""
+    return prepared.copy(Path(sys.prefix) / "demo", folder)
 
 
 def _show(acts: "list[Played]") -> None:

@@ -13,7 +13,7 @@ from deployer.errors import DeployerError
 from deployer.flavors.process.deployer import ProcessModelDeployer
 from examples.demo.traffic import Sent, requests_in
 
-LINGER_S = 0.7
+LINGER_S = 0.3
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Act:
 
 @dataclass(frozen=True)
 class Played:
-    """An act beside the requests that began in it."""
+    """An act beside the requests that ended in it."""
 
     act: Act
     requests: tuple[Sent, ...]
@@ -86,9 +86,9 @@ def act(name: str, revision: int, play: Callable[[], str], may_fail: bool = Fals
 
 
 def played(acts: list[Act], out: Path) -> list[Played]:
-    """Each act beside its requests."""
+    """Each act beside the requests that ended in it: one in flight when the server was killed belongs to the kill."""
     sent = sorted(requests_in(out), key=lambda one: one.ended)
-    return [Played(one, tuple(s for s in sent if one.began <= s.began < one.ended)) for one in acts]
+    return [Played(one, tuple(s for s in sent if one.began <= s.ended < one.ended)) for one in acts]
 
 
 def kill(deployer: ProcessModelDeployer, server: ModelServer) -> None:

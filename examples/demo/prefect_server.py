@@ -11,16 +11,15 @@ from pathlib import Path
 
 from deployer.http import NoAnswer, request
 from deployer.ports import free_port
+from examples.demo.environment import QUIET
 
 UP_WITHIN_S = 90.0
 DOWN_WITHIN_S = 20.0
-QUIET = {
-    "DO_NOT_TRACK": "true",
-    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-    "PREFECT_LOGGING_LEVEL": "CRITICAL",
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "MLFLOW_LOGGING_LEVEL": "ERROR",
+PREPARED = {
+    "PREFECT_SERVER_DATABASE_MIGRATE_ON_START": "false",
+    "PREFECT_API_BLOCKS_REGISTER_ON_START": "false",
 }
+"""For a server whose database is there already."""
 
 
 def environment(folder: Path, port: int) -> dict[str, str]:
@@ -29,20 +28,24 @@ def environment(folder: Path, port: int) -> dict[str, str]:
 
 
 @contextmanager
-def prefect_server(folder: Path, keep: bool) -> Iterator[str]:
+def prefect_server(folder: Path, prepared: bool, keep: bool) -> Iterator[str]:
     """A server that is starting; `wait_until_up` tells when it answers. Gives the API's URL.
 
     Args:
         folder: becomes the server's home.
+        prepared: its database is there already.
         keep: leave it running.
     """
     port = free_port()
     env = environment(folder, port)
     os.environ.update(env)
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+    if not keep:
+        command.append("--no-services")
+    env_of_server = os.environ | env | (PREPARED if prepared else {})
     with open(folder / "server.log", "wb") as log:
         server = subprocess.Popen(
-            command, env=os.environ | env, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            command, env=env_of_server, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
         )
     try:
         yield env["PREFECT_API_URL"]

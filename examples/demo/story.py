@@ -62,14 +62,14 @@ def _acts_under_traffic(deployer: ProcessModelDeployer, server: ModelServer) -> 
 
 
 def _replaced(server: ModelServer) -> str:
-    better, accuracy = train_and_deploy(BLOCK, trees=40)
+    better, accuracy = train_and_deploy(BLOCK, trees=20)
     assert (better.uuid, better.url) == (server.uuid, server.url), "the URL or the UUID changed"
     return f"the same URL, accuracy {accuracy:.2f}"
 
 
 def _refused(deployer: ProcessModelDeployer, server: ModelServer) -> str:
     try:
-        train_and_deploy(BLOCK, trees=40, interrupted_upload=True)
+        train_and_deploy(BLOCK, trees=20, interrupted_upload=True)
     except RevisionRefused as refusal:
         (now,) = deployer.find_model_server(service_uuid=server.uuid)
         assert (now.state, now.revision) == (State.READY, 2), f"revision {now.revision} is {now.state}"

@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 CLIENTS = 2
-PAUSE_S = 0.004
+PAUSE_S = 0.04
 LONGEST_S = 3600.0
 
 

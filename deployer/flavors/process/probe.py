@@ -94,8 +94,12 @@ def _listens(identity: Identity, port: int) -> bool:
 
 
 def _owns(process: psutil.Process, port: int) -> bool:
+    return any(_listens_by(process, kind, port) for kind in ("tcp4", "tcp6"))
+
+
+def _listens_by(process: psutil.Process, kind: str, port: int) -> bool:
     try:
-        connections = process.net_connections("tcp")
+        connections = process.net_connections(kind)
     except psutil.Error:
         return False
     return any(c.status == psutil.CONN_LISTEN and c.laddr.port == port for c in connections)
