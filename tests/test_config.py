@@ -39,7 +39,6 @@ def test_one_of_the_two_names_must_be_given() -> None:
         ("a\nb", "control characters"),
         ("a\x00b", "control characters"),
         ("a\x85b", "control characters"),
-        ("c" * 256, "at most 255 characters are allowed, these are 256"),
     ],
 )
 def test_texts_that_nobody_could_find_again_are_refused(field: str, value: str, said: str) -> None:
@@ -151,6 +150,12 @@ def test_every_field_has_a_title_and_a_description_for_its_form() -> None:
     bare = [name for o in objects for name, field in o["properties"].items() if not field.get("description")]
     assert bare == []
     assert schema["required"] == ["model_uri"]
+
+
+@pytest.mark.parametrize("field", ["name", "model_name", "model_type"])
+def test_a_name_holds_at_most_255_characters(field: str) -> None:
+    assert len(getattr(config(**{field: "a" * 255}), field)) == 255
+    assert "at most 255 characters are allowed, these are 256" in refused(**{field: "a" * 256})
 
 
 def test_a_model_uri_may_be_long() -> None:
