@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from subprocess import Popen
+from typing import cast
 
 import uvloop
 
@@ -22,14 +23,16 @@ class _Half(asyncio.Protocol):
     def __init__(self) -> None:
         self.transport: asyncio.Transport | None = None
         self.other: _Half | None = None
+        self.waiting = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
         if self.other and self.other.transport:
             self.other.transport.write(data)
+        else:
+            self.waiting += data
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self.other and self.other.transport:
@@ -60,14 +63,12 @@ async def _serve(port: int, target_port: int) -> None:
     async def connect(caller: _Half) -> None:
         _, target = await loop.create_connection(_Half, LOOPBACK, target_port)
         caller.other, target.other = target, caller
-        assert caller.transport
-        caller.transport.resume_reading()
+        if target.transport:
+            target.transport.write(caller.waiting)
 
     class Caller(_Half):
         def connection_made(self, transport: asyncio.BaseTransport) -> None:
             super().connection_made(transport)
-            assert self.transport
-            self.transport.pause_reading()
             tasks.add(task := loop.create_task(connect(self)))
             task.add_done_callback(tasks.discard)
 
