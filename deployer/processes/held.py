@@ -16,7 +16,7 @@ from deployer.processes.identity import LINUX, Identity
 from deployer.processes.instructions import Instructions, Outcome
 
 PACKAGE_PARENT = str(Path(deployer.__path__[0]).resolve().parent)
-STARTER_FLAGS = ("-P", "-B", "-S") if LINUX else ("-P", "-B")
+STARTER_FLAGS = ("-P", "-S") if LINUX else ("-P",)
 """Without site-packages it starts sooner; elsewhere than on Linux it needs psutil."""
 LOG_LIMIT = 10 * 1024 * 1024
 KILL_PATIENCE_S = 10.0

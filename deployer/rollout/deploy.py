@@ -8,6 +8,7 @@ from deployer.rollout.close import Closer
 from deployer.rollout.converge import Converger
 from deployer.rollout.execute import Executor
 from deployer.rollout.fate import Fate, fate_of
+from deployer.rollout.observe import PROBE_S
 from deployer.rollout.plan import superseded_by
 from deployer.rollout.platform import Platform
 from deployer.rollout.steps import Action, OnProgress, Step
@@ -58,8 +59,10 @@ class Deploy:
 
     def _follow(self, claim: Claim, deadline: Deadline) -> ServerView:
         served: ServerView | None = None
+        probe_s = 0.0 if claim.own else PROBE_S  # nothing of its own runs yet that could be asked
         while True:
-            view = self._observer.look(claim.server)
+            view = self._observer.look(claim.server, probe_s)
+            probe_s = PROBE_S
             fate = fate_of(view, claim.record.revision, claim.record.token, served is not None)
             if fate is Fate.REPLACED and served:
                 return served
