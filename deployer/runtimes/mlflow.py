@@ -31,7 +31,7 @@ class MLflowRuntime:
         Raises:
             Unsupported: it is not.
         """
-        if not all(find_spec(module) for module in ("mlflow", "uvicorn", "uvloop")):
+        if not all(find_spec(module) for module in ("mlflow", "pandas", "uvicorn", "uvloop")):
             raise Unsupported(
                 "The runtime `mlflow` needs MLflow, which is not installed here.",
                 hint="Install it: pip install 'prefect-model-deployer[mlflow]'",
