@@ -14,7 +14,6 @@ from deployer.ports import free_port
 from examples.demo.environment import QUIET
 
 UP_WITHIN_S = 90.0
-DOWN_WITHIN_S = 20.0
 PREPARED = {
     "PREFECT_SERVER_DATABASE_MIGRATE_ON_START": "false",
     "PREFECT_API_BLOCKS_REGISTER_ON_START": "false",
@@ -72,10 +71,6 @@ def wait_until_up(api_url: str, folder: Path) -> None:
 
 
 def _end(server: "subprocess.Popen[bytes]") -> None:
-    """It has a session of its own, so that a Ctrl-C ends the demo first and the server after it."""
-    server.send_signal(signal.SIGINT)
-    try:
-        server.wait(DOWN_WITHIN_S)
-    except subprocess.TimeoutExpired:
-        os.killpg(server.pid, signal.SIGKILL)
-        server.wait()
+    """At once: its database goes with it. It has a session of its own, so a Ctrl-C ends the demo before the server."""
+    os.killpg(server.pid, signal.SIGKILL)
+    server.wait()

@@ -106,5 +106,5 @@ def _deployer(keep: bool) -> Iterator[ProcessModelDeployer]:
     finally:
         if not keep:
             for server in deployer.find_model_server():
-                deployer.delete_model_server(server.uuid)
+                deployer.delete_model_server(server.uuid, force=True)
             deployer.gateway.shutdown(grace_s=5)
