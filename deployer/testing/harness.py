@@ -26,7 +26,10 @@ class Harness(Protocol):
     traits: ClassVar[frozenset[Trait]]
 
     def deployer(self) -> EngineModelDeployer:
-        """A new deployer over the platform, as another process or another day would have it."""
+        """A new deployer over the platform, as another process or another day would have it.
+
+        Its engine, gateway and store are its own, and the same objects whenever they are asked for.
+        """
         ...
 
     def config(self, answer: str, mode: str = "ok", **fields: Any) -> ModelServerConfig:

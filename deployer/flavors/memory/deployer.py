@@ -27,9 +27,9 @@ class MemoryModelDeployer(EngineModelDeployer):
     def engine(self) -> MemoryEngine:
         return MemoryEngine(self.platform, self.store.path)
 
-    @property
+    @cached_property
     def gateway(self) -> MemoryGateway:
-        return self.platform.gateway
+        return MemoryGateway(self.platform.routes)
 
     @cached_property
     def store(self) -> Store:

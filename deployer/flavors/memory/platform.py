@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from deployer.engine import Ending, Health, Launch, Phase, Readiness, Wanted
-from deployer.gateways.memory import MemoryGateway
+from deployer.gateways.memory import MemoryGateway, MemoryRoutes
 
 GONE_AFTER_ONE_ANSWER_S = 0.3
 KILLED = -9
@@ -91,7 +91,7 @@ class MemoryPlatform:
     def __init__(self) -> None:
         self.lock = threading.RLock()
         self.workloads: dict[tuple[str, int], Stored] = {}
-        self.gateway = MemoryGateway()
+        self.routes = MemoryRoutes()
 
     @classmethod
     def named(cls, name: str) -> "MemoryPlatform":
@@ -100,7 +100,7 @@ class MemoryPlatform:
 
     def ask(self, server: str) -> tuple[int, str, int]:
         """One request through the gateway: status, answer, revision (0 where none answered)."""
-        route = self.gateway.routes(server).get(server)
+        route = MemoryGateway(self.routes).routes(server).get(server)
         if route is None:
             return 404, "", 0
         backends = [backend for backend in route.split if backend.address]
