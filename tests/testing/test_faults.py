@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from deployer.errors import EngineError, EngineUnavailable
-from deployer.testing.faults import Call, Death, Failure, Freeze, Killed, Lateness, Watch, befall, nth, numbered
+from deployer.testing.faults import Death, Failure, Freeze, Killed, Lateness, Watch, befall, nth, numbered
 from deployer.testing.memory import MemoryHarness
 
 
