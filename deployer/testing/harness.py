@@ -12,12 +12,15 @@ from deployer.records.names import platform_name
 from deployer.server import ModelServer
 from deployer.testing.hammer import Hammer, Reply
 from deployer.testing.models import command_line, write_model
+from deployer.testing.stranger import Stranger
 
 
 class Trait(StrEnum):
     """What is so in a flavor's nature that some scenario cannot be had there."""
 
     REQUESTS_TAKE_NO_TIME = "requests take no time"
+    NO_PIDS = "no pids"
+    NO_CHOSEN_PIDS = "no chosen pids"
 
 
 class Harness(Protocol):
@@ -55,6 +58,13 @@ class Harness(Protocol):
 
     def hang(self, server: ModelServer) -> None:
         """Let the workload that serves accept requests, and answer none of them."""
+        ...
+
+    def recycle_pid(self, server: ModelServer) -> AbstractContextManager[Stranger]:
+        """End the workload that serves, as SIGKILL does; while the context is open a stranger has its pid.
+
+        Not called where a trait says that there are no pids, or no chosen ones.
+        """
         ...
 
     def leftovers(self) -> list[str]:

@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -15,9 +16,10 @@ from deployer.engine import Phase, Workload
 from deployer.flavors.process.deployer import ProcessModelDeployer
 from deployer.flavors.process.settings import ProcessSettings
 from deployer.server import ModelServer
-from deployer.testing import model_server
+from deployer.testing import model_server, stranger
 from deployer.testing.harness import ModelFolder, Trait
 from deployer.testing.over_http import HttpHarness
+from deployer.testing.stranger import Stranger
 
 GONE_WITHIN_S = 10.0
 
@@ -26,7 +28,7 @@ GONE_WITHIN_S = 10.0
 class ProcessHarness(ModelFolder, HttpHarness):
     """A state directory of its own, with a Traefik of its own; `close` ends all that runs there."""
 
-    traits: ClassVar[frozenset[Trait]] = frozenset()
+    traits: ClassVar[frozenset[Trait]] = frozenset() if stranger.can_be_had() else frozenset({Trait.NO_CHOSEN_PIDS})
 
     @property
     def state_dir(self) -> Path:
@@ -47,6 +49,14 @@ class ProcessHarness(ModelFolder, HttpHarness):
     def hang(self, server: ModelServer) -> None:
         """The suite's model server hangs on USR2."""
         os.kill(self._pid(server), signal.SIGUSR2)
+
+    @contextmanager
+    def recycle_pid(self, server: ModelServer) -> Iterator[Stranger]:
+        """Kill its process; the workload's folder goes on naming the pid, which a stranger gets."""
+        pid = self._pid(server)
+        self.kill(server)
+        with stranger.stranger(pid) as theirs:
+            yield theirs
 
     def leftovers(self) -> list[str]:
         """Servers that no workload has, and folders and files that nobody needs any more."""

@@ -4,6 +4,14 @@ from deployer.testing.harness import Trait
 
 NOT_APPLICABLE: dict[tuple[str, Trait], str] = {
     ("test_15_slow_requests_in_flight_finish", Trait.REQUESTS_TAKE_NO_TIME): "none is ever in flight",
+    (
+        "test_29_a_recycled_pid_is_never_signalled",
+        Trait.NO_PIDS,
+    ): "nothing has a number there that somebody else could get",
+    (
+        "test_29_a_recycled_pid_is_never_signalled",
+        Trait.NO_CHOSEN_PIDS,
+    ): "only root, on Linux, can have a pid given out again at once",
 }
 """By the scenario's test and the trait."""
 
