@@ -43,7 +43,7 @@ class Route:
 
     def names(self, revision: int) -> bool:
         """Whether that revision is in the split."""
-        return any(backend.revision == revision for backend in self.split)
+        return revision in [backend.revision for backend in self.split]
 
     def address_of(self, revision: int) -> str:
         """The address that the route has for a revision; empty where it has none."""

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from uuid import UUID
 
 from deployer.config import Drain, Probes
@@ -108,30 +109,30 @@ class ServerView:
         """Whether its number may be burnt: without a route, a lower open revision may be the one that served."""
         return bool(self.route.split) or not any(o.revision < observed.revision for o in self.open)
 
-    @property
+    @cached_property
     def open(self) -> tuple[Observed, ...]:
         return tuple(o for o in self.workloads if self.is_open(o))
 
-    @property
+    @cached_property
     def closed(self) -> tuple[Observed, ...]:
         """Those that may never take traffic again."""
         return tuple(o for o in self.workloads if not self.serves(o) and o.revision <= self.route.high)
 
-    @property
+    @cached_property
     def serving(self) -> tuple[Observed, ...]:
         return tuple(o for o in self.workloads if self.serves(o))
 
-    @property
+    @cached_property
     def target(self) -> Observed | None:
         """The highest revision that is not closed: what the server shall be."""
         return self.open[-1] if self.open else None
 
-    @property
+    @cached_property
     def stopped(self) -> bool:
         """Whether its user stopped it: the mark of the highest open revision is the server's."""
         return self.target is not None and self.target.workload.wanted is Wanted.STOPPED
 
-    @property
+    @cached_property
     def speaking(self) -> Observed | None:
         """What a caller is told of: what the route names, else the highest open, else the highest."""
         for candidates in (self.serving, self.open, self.workloads):
