@@ -17,7 +17,18 @@ from importlib import import_module
 
 import pytest
 
-PARTS = ("contract", "finding", "running", "records", "service", "refusals", "registry", "faults", "pids", "aftermath")
+PARTS = (
+    "contract",
+    "finding",
+    "running",
+    "records",
+    "service",
+    "refusals",
+    "registry",
+    "faults",
+    "pids",
+    "aftermath",
+)
 _NAMES = [f"{__name__}.{part}" for part in PARTS]
 
 # Only a module that was announced before its import tells in full how an assertion failed.

@@ -1,6 +1,7 @@
-"""Scenarios 6 and 7: what a find finds."""
+"""Scenarios 6, 7, 21 and 22: what a find finds."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from itertools import combinations
 from uuid import uuid4
 
@@ -10,6 +11,8 @@ from deployer.server import ModelServer, State
 from deployer.testing.harness import Harness
 
 NOTICED_WITHIN_S = 10.0
+MANY, AT_ONCE, FEW = 100, 4, 10
+FOUND_RUNNING_WITHIN_S = 2.0
 
 
 def test_06_each_filter_finds_alone_and_combined_newest_first(harness: Harness) -> None:
@@ -40,6 +43,32 @@ def test_07_running_finds_only_what_passes_its_health_check_now(harness: Harness
     harness.hang(hung)
     assert _found_hung(deployer, hung) is State.UNKNOWN
     assert [server.uuid for server in deployer.find_model_server(running=True)] == [well.uuid]
+    deployer.delete_model_server(hung.uuid, force=True)
+
+
+def test_21_a_hundred_servers_are_all_listed(harness: Harness) -> None:
+    configs = [harness.config("v1", name=f"churn-no{number}") for number in range(MANY)]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        deployed = list(pool.map(lambda config: harness.deployer().deploy_model(config, timeout=0), configs))
+    assert harness.deployer().reconcile().failed == ()
+    newest_first = sorted(deployed, key=lambda server: server.created_at, reverse=True)
+    found = harness.deployer().find_model_server()
+    assert [server.uuid for server in found] == [server.uuid for server in newest_first]
+    assert len(found) == MANY
+
+
+def test_22_a_hung_server_of_ten_costs_no_more_than_the_deadline_and_only_itself(harness: Harness) -> None:
+    deployer = harness.deployer()
+    for number in range(FEW):
+        deployer.deploy_model(harness.config("v1", name=f"churn-no{number}"), timeout=0)
+    assert deployer.reconcile().failed == ()
+    hung, *well = deployer.find_model_server()
+    harness.hang(hung)
+    assert _found_hung(deployer, hung) is State.UNKNOWN
+    began = time.monotonic()
+    running = harness.deployer().find_model_server(running=True)
+    assert time.monotonic() - began < FOUND_RUNNING_WITHIN_S
+    assert running == well
     deployer.delete_model_server(hung.uuid, force=True)
 
 
