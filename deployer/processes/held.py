@@ -38,7 +38,7 @@ class HeldProcess(ProcessFolder):
         takes_descriptor: bool = False,
         log_limit: int = LOG_LIMIT,
         deadline_s: float = 30,
-        die_at: str = "",
+        strikes: Mapping[str, int] | None = None,
     ) -> Outcome:
         """Start it, if it is wanted running and does not run; returns once it runs, ready or not.
 
@@ -49,7 +49,7 @@ class HeldProcess(ProcessFolder):
             ports: the first that can be bound on loopback becomes its `port()`.
             takes_descriptor: it inherits the bound socket instead of binding the port itself.
             log_limit: bytes that its log may take, roughly.
-            die_at: where its starter kills itself; for tests.
+            strikes: signals that its starter sends itself, by the point it has reached; for tests.
 
         Returns:
             STARTED, or why not: ALREADY_RUNS, DELETED or NOT_WANTED.
@@ -69,7 +69,7 @@ class HeldProcess(ProcessFolder):
             ports=list(ports),
             takes_descriptor=takes_descriptor,
             log_limit=log_limit,
-            die_at=die_at,
+            strikes=dict(strikes or {}),
         )
         return self._outcome(self._run_starter(told, deadline_s))
 

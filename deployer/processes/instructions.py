@@ -38,7 +38,7 @@ class Instructions(NamedTuple):
         ports: the first that can be bound is the server's; without any it has no address.
         takes_descriptor: the server inherits the bound socket; otherwise it is let go for it to bind anew.
         log_limit: bytes that its log may take, roughly.
-        die_at: where the starter is to kill itself, for tests of what it leaves.
+        strikes: signals that the starter is to send itself, by the point it has reached; for tests of what it leaves.
     """
 
     argv: list[str]
@@ -48,7 +48,7 @@ class Instructions(NamedTuple):
     ports: list[int]
     takes_descriptor: bool
     log_limit: int
-    die_at: str
+    strikes: dict[str, int]
 
     def as_json(self) -> str:
         return json.dumps(self._asdict())

@@ -45,7 +45,12 @@ class Hammer:
         askers: each sends one request when it is called, and is called without pause by a thread of its own.
         closers: called once no asker asks any more.
         limit_s: seconds after which it falls silent by itself.
+
+    Attributes:
+        rest_s: seconds that each asker rests after a request; for who needs the machine for more than requests.
     """
+
+    rest_s: float = 0.0
 
     def __init__(
         self,
@@ -100,6 +105,7 @@ class Hammer:
     def _ask_on(self, ask: Callable[[], Reply], kept: list[Timed]) -> None:
         while not self._over.is_set() and time.monotonic() < self._until:
             _keep(ask, kept)
+            time.sleep(self.rest_s)
 
 
 def _keep(ask: Callable[[], Reply], kept: list[Timed]) -> None:

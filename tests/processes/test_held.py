@@ -278,7 +278,7 @@ def test_observers_do_not_hinder_a_start(process: HeldProcess) -> None:
 @pytest.mark.parametrize("point", DIE_AT)
 def test_a_starter_killed_on_its_way_leaves_nothing_unknown(process: HeldProcess, point: str) -> None:
     with pytest.raises(EngineUnavailable):
-        process.start(python(SLEEPS), NOTHING, ports=[free_port()], die_at=point)
+        process.start(python(SLEEPS), NOTHING, ports=[free_port()], strikes={point: signal.SIGKILL})
     if point == "released":
         assert process.held()
         assert server_of(process).status() != psutil.STATUS_ZOMBIE
