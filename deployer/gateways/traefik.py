@@ -16,6 +16,7 @@ from deployer.ports import LOOPBACK
 
 DEFAULT_PORT = 8400
 POLL_S = 0.015
+BROUGHT_BACK_WITHIN_S = 2.0
 ENSURE_LOCK_S = 3 * START_S
 
 
@@ -43,7 +44,7 @@ class TraefikGateway:
 
         Raises:
             GatewayDown: it does not come up, or hangs.
-            PortTaken: the port asked for belongs to somebody else.
+            PortTaken: the port asked for, or the one of its URLs, belongs to somebody else.
             EngineError: no Traefik is installed, or it serves on another port than the one asked for.
         """
         if self._proxy.answers():
@@ -70,14 +71,20 @@ class TraefikGateway:
         return self._files.write(server, split, high, seen)
 
     def acknowledge(self, server: str, tag: Tag, deadline_s: float) -> None:
-        """Return once the proxy's own router for the server sends to the service that carries the tag."""
-        until = time.monotonic() + deadline_s
+        """Return once the proxy's own router for the server sends to the service that carries the tag.
+
+        One that does not run is waited for only a moment, as somebody may be bringing it back.
+        """
+        began, patience_s = time.monotonic(), deadline_s
         while not self._routes_by(server, tag):
             present = self._files.routes(server).get(server, Route())
             if present.tag != tag:
                 raise RouteMoved(f"another route of {server} stands", serving=serving(present), hint="look again")
-            if time.monotonic() >= until:
-                raise self._not_acknowledged(server, deadline_s)
+            waited_s = time.monotonic() - began
+            if not self._proxy.runs():
+                patience_s = min(patience_s, waited_s + BROUGHT_BACK_WITHIN_S)
+            if waited_s >= patience_s:
+                raise self._not_acknowledged(server, patience_s)
             time.sleep(POLL_S)
 
     def remove(self, server: str, seen: Tag) -> None:
@@ -125,12 +132,12 @@ class TraefikGateway:
                     raise self._not_acknowledged(server, START_S)
                 time.sleep(POLL_S)
 
-    def _not_acknowledged(self, server: str, deadline_s: float) -> GatewayDown:
+    def _not_acknowledged(self, server: str, waited_s: float) -> GatewayDown:
         router, silence = self._router(server)
         suspects = [f"{path} is not as the gateway writes it" for path in self._files.unloadable()]
         reasons = [silence or router.errors, "" if self._proxy.runs() else "it does not run", *suspects]
         return GatewayDown(
-            f"the gateway did not take up {self._files.path(server)} within {deadline_s:g} s"
+            f"the gateway did not take up {self._files.path(server)} within {waited_s:.3g} s"
             + "".join(f"; {reason}" for reason in reasons if reason)
             + self._proxy.last_words(),
             serving="the workloads of both routes keep running",

@@ -17,6 +17,7 @@ HUNG_S = 5.0
 POLL_S = 0.02
 ATTEMPTS = 3
 LOG_LINES = 5
+NO_URL_ANSWERS = "no URL answers until it runs; workloads keep running"
 
 
 class TraefikProcess:
@@ -85,15 +86,15 @@ class TraefikProcess:
         return False
 
     def start(self) -> None:
-        """Start it, on the remembered ports where they are free, and wait until it serves on them.
+        """Start it, on the port of its URLs where there are any, and wait until it serves.
 
         Raises:
-            PortTaken: the port asked for belongs to somebody else.
+            PortTaken: that port, or the one asked for, belongs to somebody else.
             GatewayDown: it ended, or does not answer.
         """
-        binary = find_binary(self._binary)
+        binary, served = find_binary(self._binary), self.address
         for _ in range(ATTEMPTS):
-            address = self._choose_address()
+            address = self._choose_address(served)
             self._launch(binary, address)
             if self._comes_up(address):
                 return
@@ -110,15 +111,13 @@ class TraefikProcess:
         lines = self._process.log().tail(LOG_LINES)
         return "\n".join(["\nthe gateway's last log lines:", *lines]) if lines else ""
 
-    def _choose_address(self) -> Address:
-        told = self.address
-        if self._port is not None and is_taken(self._port):
-            raise PortTaken(
-                f"port {self._port} of {LOOPBACK}, asked for as the gateway's, belongs to somebody else",
-                hint="end what listens there, or give another port, or none: then a free one is found and remembered",
-            )
-        port = self._port or free_port(preferred=told.port if told else self._default_port)
-        admin = free_port(preferred=told.admin if told else 0, avoid=port)
+    def _choose_address(self, served: Address | None) -> Address:
+        """A URL lasts as long as its server, so the port that was served on once is kept."""
+        kept = self._port or (served.port if served else 0)
+        if kept and is_taken(kept):
+            raise self._port_taken(kept)
+        port = kept or free_port(preferred=self._default_port)
+        admin = free_port(preferred=served.admin if served else 0, avoid=port)
         if not (port and admin):
             raise GatewayDown("no port is free for the gateway", hint="end what holds so many ports, then try again")
         return Address(port, admin)
@@ -154,6 +153,14 @@ class TraefikProcess:
         identity = self._process.identity()
         return identity.pid if identity else 0
 
+    def _port_taken(self, port: int) -> PortTaken:
+        why = "asked for as" if self._port else "in every URL as"
+        return PortTaken(
+            f"port {port} of {LOOPBACK}, {why} the gateway's, belongs to {_listener(port)}",
+            serving=NO_URL_ANSWERS,
+            hint="end what listens there, or set another gateway port: the URLs change with it",
+        )
+
     def _hangs(self) -> GatewayDown:
         return GatewayDown(
             f"the gateway runs as process {self._pid()}, but its admin API stays silent{self.last_words()}",
@@ -165,6 +172,16 @@ class TraefikProcess:
         ending = self._process.ending()
         return GatewayDown(
             f"the gateway was started and ended: {ending.message if ending else 'how is unknown'}{self.last_words()}",
-            serving="no URL answers until it runs; workloads keep running",
+            serving=NO_URL_ANSWERS,
             hint="see to what its log says, then deploy again or reconcile",
         )
+
+
+def _listener(port: int) -> str:
+    """Who listens on that port, as far as this process may know."""
+    try:
+        listening = [c for c in psutil.net_connections("tcp") if c.status == psutil.CONN_LISTEN and c.pid]
+        pid = next(c.pid for c in listening if c.laddr[1:2] == (port,))
+        return f"process {pid} ({psutil.Process(pid).name()})"
+    except (psutil.Error, StopIteration):
+        return "somebody else"

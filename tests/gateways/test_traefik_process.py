@@ -1,8 +1,6 @@
 """The proxy's life: started once, brought back, and honest about why it cannot be."""
 
 import json
-import os
-import signal
 import socket
 import time
 from collections.abc import Callable
@@ -15,7 +13,6 @@ import pytest
 
 from deployer.errors import EngineError, GatewayDown, PortTaken
 from deployer.gateway import Backend
-from deployer.gateways import traefik_process
 from deployer.gateways.traefik import TraefikGateway
 from deployer.http import request
 from deployer.ports import free_port
@@ -152,19 +149,6 @@ def test_another_port_than_the_one_it_serves_on_is_refused(
 ) -> None:
     with pytest.raises(EngineError, match="serves on port"):
         make_gateway(tmp_path / "gateway-0", port=free_port()).ensure()
-
-
-def test_a_hung_proxy_is_named_and_left_alone(gateway: TraefikGateway, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(traefik_process, "HUNG_S", 0.5)
-    proxy = proxy_of(gateway)
-    os.kill(proxy.pid, signal.SIGSTOP)
-    try:
-        with pytest.raises(GatewayDown, match=f"process {proxy.pid}"):
-            gateway.ensure()
-    finally:
-        os.kill(proxy.pid, signal.SIGCONT)
-    gateway.ensure()
-    assert proxy_of(gateway).pid == proxy.pid
 
 
 def test_a_proxy_that_cannot_start_says_why(tmp_path: Path) -> None:
