@@ -1,15 +1,15 @@
 """What to do next for one model server; pure: no I/O, no clock, no engine.
 
 Reconcile and every deploy carry out the same first step of the same plan, for whatever they find.
-Every stop is of something closed, or of something its user stopped: once true, true for ever.
+Every stop is of something closed, or of something its user stopped: once true, true for ever. The one exception
+is what makes room for a rollout `recreate`: it is stopped without a mark, and healed should that rollout fail.
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from deployer.engine import Wanted
 from deployer.rollout.steps import Action, Step
-from deployer.rollout.strategies import STRATEGIES, route_when_settled, until_it_listens
+from deployer.rollout.strategies import STRATEGIES, route_when_settled, take_down, until_it_listens
 from deployer.rollout.view import Condition, Observed, ServerView
 
 GIVE_UP_AFTER_STARTS = 6
@@ -25,15 +25,10 @@ def plan(view: ServerView) -> tuple[Step, ...]:
         return tuple(_forget_the_route(view))
     if rebuilt := tuple(_rebuild_the_route(view)):
         return rebuilt
-    steps = (
-        *_roll_out(view),
-        *_heal(view),
-        *_halt(view),
-        *_overtake(view),
-        *_finish_closing(view),
-        *_clear(view),
-        *_remove_superseded_servers(view),
-    )
+    going_on = (*_roll_out(view), *_heal(view), *_halt(view))
+    ending = (*_overtake(view), *_finish_closing(view), *_clear(view))
+    first, then = (ending, going_on) if _is_cramped(view) else (going_on, ending)
+    steps = (*first, *then, *_remove_superseded_servers(view))
     acts = tuple(s for s in steps if s.action is not Action.WAIT)
     waits = tuple(s for s in steps if s.action is Action.WAIT)
     return (*acts, *waits[:1])
@@ -73,11 +68,16 @@ def _rebuild_the_route(view: ServerView) -> Iterator[Step]:
 def _roll_out(view: ServerView) -> Iterator[Step]:
     target = view.target
     if target and not view.stopped and not view.serves(target):
-        yield STRATEGIES[target.workload.record.config.rollout](view, target)
+        yield from STRATEGIES[target.workload.record.config.rollout](view, target)
+
+
+def _is_cramped(view: ServerView) -> bool:
+    """Whether something runs that was to run alone and shall not run on: it goes before anything is started."""
+    return any(o.runs and o.runs_alone and o != view.target and not view.serves(o) for o in view.workloads)
 
 
 def _heal(view: ServerView) -> Iterator[Step]:
-    if view.stopped:
+    if view.stopped or view.makes_room:
         return
     for o in view.serving:
         if o.workload.wanted is not Wanted.RUNNING:
@@ -93,16 +93,9 @@ def _heal(view: ServerView) -> Iterator[Step]:
 
 
 def _halt(view: ServerView) -> Iterator[Step]:
-    """What its user stopped: first out of the route, so that callers are told at once, then to its end."""
-    if not view.stopped:
-        return
-    for o in view.open:
-        if view.route.address_of(o.revision):
-            resting = replace(o.backend, address="")
-            yield Step(action=Action.ROUTE, ref=o.ref, cause="stopped by its user", backend=resting)
-        elif o.runs:
-            action = Action.RETIRE if view.serves(o) else Action.STOP
-            yield _step(action, o, "stopped by its user")
+    if view.stopped:
+        for o in view.open:
+            yield from take_down(view, o, "stopped by its user")
 
 
 def _overtake(view: ServerView) -> Iterator[Step]:
@@ -130,8 +123,8 @@ def _clear(view: ServerView) -> Iterator[Step]:
 
 def _newest_refused(view: ServerView) -> int | None:
     """The refused revision that is kept, for its number, its log and its digest, until a later one serves."""
-    refused = [o.revision for o in view.closed if o.refused and o.revision > _highest_serving(view)]
-    return max(refused, default=None)
+    never_served = [o.revision for o in view.closed if o.revision > _highest_serving(view)]
+    return max(never_served, default=None)
 
 
 def _highest_serving(view: ServerView) -> int:

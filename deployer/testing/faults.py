@@ -13,6 +13,7 @@ CALLS = {
     "gateway": ("ensure", "routes", "write", "acknowledge", "remove"),
     "store": ("add", "collect"),
 }
+READS = frozenset({"engine.list", "engine.probe", "engine.log", "engine.unreadable", "gateway.routes"})
 THAWED_WITHIN_S = 120.0
 Deployer = TypeVar("Deployer", bound=EngineModelDeployer)
 
@@ -33,6 +34,11 @@ class Call:
     @property
     def name(self) -> str:
         return f"{self.owner}.{self.method}"
+
+    @property
+    def changes(self) -> bool:
+        """Whether it may leave anything other than it was."""
+        return self.name not in READS
 
     def __str__(self) -> str:
         return f"{self.name} (call {self.number})"
@@ -148,14 +154,14 @@ class Freeze:
 
 @dataclass
 class Failure:
-    """A call fails; where `after`, its effect was had and its answer lost.
+    """A call fails, or is interrupted; where `after`, its effect was had and its answer lost.
 
     Attributes:
         for_good: every later call of the same name fails too.
     """
 
     at: At
-    error: Exception
+    error: BaseException
     after: bool = False
     for_good: bool = False
     befell: Call | None = None

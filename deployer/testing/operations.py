@@ -1,0 +1,176 @@
+"""Everything that a deployer can be asked to do, with what stands before it and how it may end."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from deployer.config import Drain, ModelServerConfig, Probes
+from deployer.engine_deployer import EngineModelDeployer
+from deployer.errors import EngineError, RevisionRefused
+from deployer.server import ModelServer
+from deployer.testing.harness import Harness
+
+End = Mapping[str, str]
+"""What each server's URL answers, or its state where it answers nothing; by what its name has beyond the stage's."""
+STOPPED, FAILED = "stopped", "failed"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One platform with whatever an operation needs to stand there; names begin with that of the stage."""
+
+    harness: Harness
+    name: str
+
+    def config(self, answer: str, mode: str = "ok", **fields: Any) -> ModelServerConfig:
+        """A config that wastes no time; of the server that the stage is named after, where nothing else is said."""
+        brief = {"delay_s": 0, "probes": Probes(settle_s=0, startup_s=20), "drain": Drain(drain_s=0, grace_s=5)}
+        return self.harness.config(answer, mode, **{"model_name": self.name} | brief | fields)
+
+    def deploy(self, answer: str, **fields: Any) -> ModelServer:
+        """By a deployer whom nothing befalls."""
+        return self.harness.deployer().deploy_model(self.config(answer, **fields), replace=True)
+
+    def begin(self, answer: str, **fields: Any) -> ModelServer:
+        """A deploy that nobody waits for."""
+        config = self.config(answer, delay_s=0.02, **fields)
+        return self.harness.deployer().deploy_model(config, replace=True, timeout=0)
+
+    def ends(self) -> End:
+        """How things stand now."""
+        found = [s for s in self.harness.deployer().find_model_server() if s.name.startswith(self.name)]
+        return {server.name.removeprefix(self.name): self._end(server) for server in found}
+
+    def _end(self, server: ModelServer) -> str:
+        reply = self.harness.ask(server)
+        return reply.answer if reply.ok else str(server.state)
+
+
+Act = Callable[[Stage, EngineModelDeployer, ModelServer | None], object]
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One thing to do.
+
+    Attributes:
+        prepare: makes what must stand before; gives the server that it is about, if there is one yet.
+        ends: how things may stand afterwards: first as they do if nothing befalls the deployer, then as they also
+            may if something does.
+        raises: what tells that it came to its end; nothing does where it returns.
+        interrupts: the servers that may rightly fall silent, by the end of their names.
+        target: the end of the name of the server that another deploy would replace.
+    """
+
+    name: str
+    prepare: Callable[[Stage], ModelServer | None]
+    act: Act
+    ends: tuple[End, ...]
+    raises: tuple[type[BaseException], ...] = ()
+    interrupts: tuple[str, ...] = ()
+    target: str = ""
+
+
+@dataclass(frozen=True)
+class Deploying:
+    """To deploy that answer over what stands."""
+
+    answer: str
+    mode: str = "ok"
+    fields: Mapping[str, Any] = field(default_factory=dict)
+
+    def __call__(self, stage: Stage, deployer: EngineModelDeployer, server: ModelServer | None) -> ModelServer:
+        return deployer.deploy_model(stage.config(self.answer, self.mode, **self.fields), replace=True)
+
+
+def _nothing(stage: Stage) -> None:
+    """Nothing stands."""
+
+
+def _one(stage: Stage) -> ModelServer:
+    return stage.deploy("v1")
+
+
+def _two_revisions(stage: Stage) -> ModelServer:
+    stage.deploy("v1")
+    return stage.deploy("v2")
+
+
+def _stopped(stage: Stage) -> ModelServer:
+    server = stage.deploy("v1")
+    stage.harness.deployer().stop_model_server(server.uuid)
+    return server
+
+
+def _equivalents(stage: Stage) -> ModelServer:
+    """Three servers of one model, the newest of them last."""
+    deployer = stage.harness.deployer()
+    return [deployer.deploy_model(stage.config(answer)) for answer in ("a1", "b1", "c1")][-1]
+
+
+def _rollout_under_way(stage: Stage) -> ModelServer:
+    server = stage.deploy("v1")
+    stage.begin("v2")
+    return server
+
+
+def _dead_and_under_way(stage: Stage) -> ModelServer:
+    """One server whose rollout nobody waits for, one that died."""
+    server = _rollout_under_way(stage)
+    stage.harness.kill(stage.deploy("w1", model_name=f"{stage.name}-w"))
+    return server
+
+
+def _asked(stage: Stage, deployer: EngineModelDeployer, server: ModelServer | None) -> ModelServer:
+    assert server
+    return server
+
+
+def _rollback(stage: Stage, deployer: EngineModelDeployer, server: ModelServer | None) -> ModelServer:
+    return deployer.rollback(_asked(stage, deployer, server).uuid)
+
+
+def _stop(stage: Stage, deployer: EngineModelDeployer, server: ModelServer | None) -> None:
+    deployer.stop_model_server(_asked(stage, deployer, server).uuid)
+
+
+def _start(stage: Stage, deployer: EngineModelDeployer, server: ModelServer | None) -> None:
+    deployer.start_model_server(_asked(stage, deployer, server).uuid)
+
+
+def _delete(stage: Stage, deployer: EngineModelDeployer, server: ModelServer | None) -> None:
+    deployer.delete_model_server(_asked(stage, deployer, server).uuid)
+
+
+def _reconcile(stage: Stage, deployer: EngineModelDeployer, server: ModelServer | None) -> None:
+    if failed := deployer.reconcile().failed:
+        raise EngineError("; ".join(report.error for report in failed))
+
+
+OPERATIONS = (
+    Operation("first deploy", _nothing, Deploying("v1"), ({"": "v1"}, {"": FAILED}, {})),
+    Operation("first deploy, refused", _nothing, Deploying("v1", "exit"), ({"": FAILED}, {}), (RevisionRefused,)),
+    Operation("replace", _one, Deploying("v2"), ({"": "v2"}, {"": "v1"})),
+    Operation("replace, refused", _one, Deploying("v2", "exit"), ({"": "v1"},), (RevisionRefused,)),
+    Operation(
+        "replace of several equivalents",
+        _equivalents,
+        Deploying("d1"),
+        ({"-3": "d1"}, {"": "a1", "-2": "b1", "-3": "c1"}),
+        interrupts=("", "-2"),
+        target="-3",
+    ),
+    Operation("deploy over a stopped server", _stopped, Deploying("v2"), ({"": "v2"}, {"": STOPPED})),
+    Operation("rollback", _two_revisions, _rollback, ({"": "v1"}, {"": "v2"})),
+    Operation("stop", _one, _stop, ({"": STOPPED}, {"": "v1"}), interrupts=("",)),
+    Operation(
+        "stop during a rollout",
+        _rollout_under_way,
+        _stop,
+        ({"": STOPPED}, {"": "v2"}, {"": "v1"}),
+        interrupts=("",),
+    ),
+    Operation("start", _stopped, _start, ({"": "v1"}, {"": STOPPED})),
+    Operation("delete", _one, _delete, ({}, {"": STOPPED}, {"": "v1"}), interrupts=("",)),
+    Operation("reconcile", _dead_and_under_way, _reconcile, ({"": "v2", "-w": "w1"},)),
+)
