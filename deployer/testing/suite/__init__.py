@@ -27,6 +27,7 @@ PARTS = (
     "registry",
     "faults",
     "pids",
+    "rivals",
     "aftermath",
 )
 _NAMES = [f"{__name__}.{part}" for part in PARTS]
