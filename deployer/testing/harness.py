@@ -67,6 +67,10 @@ class Harness(Protocol):
         """
         ...
 
+    def gateway_down(self) -> AbstractContextManager[None]:
+        """While the context is open no URL answers, and the gateway neither comes up nor acknowledges anything."""
+        ...
+
     def leftovers(self) -> list[str]:
         """What is there and belongs to no workload, in words: processes, folders, half-made files."""
         ...

@@ -1,17 +1,22 @@
 """The memory flavor for the suite."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from threading import Event
 from typing import ClassVar
 
 from deployer.engine import Ref
+from deployer.errors import GatewayDown
 from deployer.flavors.memory.deployer import MemoryModelDeployer
 from deployer.flavors.memory.engine import MemoryEngine
 from deployer.flavors.memory.platform import KILLED, MemoryPlatform, Run
 from deployer.flavors.memory.settings import MemorySettings
+from deployer.gateway import Split, Tag
+from deployer.gateways.memory import MemoryGateway, MemoryRoutes
 from deployer.records.names import platform_name
 from deployer.server import ModelServer
 from deployer.testing.hammer import Hammer, Reply
@@ -37,16 +42,52 @@ class HammeredEngine(MemoryEngine):
             hammer.ask_now()
 
 
-class HammeredDeployer(MemoryModelDeployer):
-    """A memory deployer whose servers are hammered."""
+class BreakableGateway(MemoryGateway):
+    """While it is down its routes can be read, and that is all.
 
-    def __init__(self, settings: MemorySettings, hammers: Sequence[Hammer]) -> None:
+    Args:
+        down: set while it is.
+    """
+
+    def __init__(self, routes: MemoryRoutes, down: Event) -> None:
+        super().__init__(routes)
+        self._down = down
+
+    def ensure(self) -> None:
+        self._require_up()
+
+    def write(self, server: str, split: Split, high: int, seen: Tag) -> Tag:
+        self._require_up()
+        return super().write(server, split, high, seen)
+
+    def acknowledge(self, server: str, tag: Tag, deadline_s: float) -> None:
+        self._require_up()
+        super().acknowledge(server, tag, deadline_s)
+
+    def remove(self, server: str, seen: Tag) -> None:
+        self._require_up()
+        super().remove(server, seen)
+
+    def _require_up(self) -> None:
+        if self._down.is_set():
+            raise GatewayDown("the gateway in memory is down", hint="a test says so")
+
+
+class HammeredDeployer(MemoryModelDeployer):
+    """A memory deployer whose servers are hammered, and whose gateway may be down."""
+
+    def __init__(self, settings: MemorySettings, hammers: Sequence[Hammer], down: Event) -> None:
         super().__init__(settings)
         self._hammers = hammers
+        self._down = down
 
     @cached_property
     def engine(self) -> HammeredEngine:
         return HammeredEngine(self.platform, self.store.path, self._hammers)
+
+    @cached_property
+    def gateway(self) -> BreakableGateway:
+        return BreakableGateway(self.platform.routes, self._down)
 
 
 @dataclass(frozen=True)
@@ -57,14 +98,17 @@ class MemoryHarness(ModelFolder):
     settle_s: float = 0.05
     drain_s: float = 0.02
     _hammers: list[Hammer] = field(default_factory=list)
+    _down: Event = field(default_factory=Event)
 
     def deployer(self) -> MemoryModelDeployer:
         """A new deployer over the platform."""
         settings = MemorySettings(platform=str(self.root), model_store=self.root / "store")
-        return HammeredDeployer(settings, self._hammers)
+        return HammeredDeployer(settings, self._hammers, self._down)
 
     def ask(self, server: ModelServer) -> Reply:
         """One request through the platform's gateway."""
+        if self._down.is_set():
+            return Reply(0, "the gateway is down")
         return Reply(*self._platform.ask(platform_name(server.name)))
 
     def hammer(self, server: ModelServer) -> Hammer:
@@ -84,6 +128,15 @@ class MemoryHarness(ModelFolder):
     def hang(self, server: ModelServer) -> None:
         """Let its run answer nothing any more."""
         self._run(server).hung = True
+
+    @contextmanager
+    def gateway_down(self) -> Iterator[None]:
+        """For every deployer of this harness, those of before too."""
+        self._down.set()
+        try:
+            yield
+        finally:
+            self._down.clear()
 
     def leftovers(self) -> list[str]:
         """Broken-off copies of models."""

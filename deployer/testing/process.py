@@ -3,9 +3,9 @@
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 from urllib.parse import urlsplit
@@ -15,9 +15,13 @@ import psutil
 from deployer.engine import Phase, Workload
 from deployer.flavors.process.deployer import ProcessModelDeployer
 from deployer.flavors.process.settings import ProcessSettings
+from deployer.gateways.traefik_settings import Address
+from deployer.ports import free_port
+from deployer.processes.held import HeldProcess
 from deployer.server import ModelServer
 from deployer.testing import model_server, stranger
 from deployer.testing.harness import ModelFolder, Trait
+from deployer.testing.impostor import impostor
 from deployer.testing.over_http import HttpHarness
 from deployer.testing.stranger import Stranger
 
@@ -26,9 +30,14 @@ GONE_WITHIN_S = 10.0
 
 @dataclass(frozen=True)
 class ProcessHarness(ModelFolder, HttpHarness):
-    """A state directory of its own, with a Traefik of its own; `close` ends all that runs there."""
+    """A state directory of its own, with a Traefik of its own; `close` ends all that runs there.
+
+    Attributes:
+        gateway_port: one that no other test's gateway would choose while this one is down.
+    """
 
     traits: ClassVar[frozenset[Trait]] = frozenset() if stranger.can_be_had() else frozenset({Trait.NO_CHOSEN_PIDS})
+    gateway_port: int = field(default_factory=free_port)
 
     @property
     def state_dir(self) -> Path:
@@ -36,15 +45,12 @@ class ProcessHarness(ModelFolder, HttpHarness):
 
     def deployer(self) -> ProcessModelDeployer:
         """A new deployer over the state directory."""
-        return ProcessModelDeployer(ProcessSettings(state_dir=self.state_dir))
+        return ProcessModelDeployer(ProcessSettings(state_dir=self.state_dir, gateway_port=self.gateway_port))
 
     def kill(self, server: ModelServer) -> None:
         """SIGKILL for its process; returns once the platform says that it does not run."""
         os.kill(self._pid(server), signal.SIGKILL)
-        until = time.monotonic() + GONE_WITHIN_S
-        while self._serving(server).phase is Phase.RUNNING:
-            assert time.monotonic() < until, f"{server.name} was killed and still runs"
-            time.sleep(0.01)
+        _await(lambda: self._serving(server).phase is not Phase.RUNNING, f"{server.name} was killed and still runs")
 
     def hang(self, server: ModelServer) -> None:
         """The suite's model server hangs on USR2."""
@@ -57,6 +63,19 @@ class ProcessHarness(ModelFolder, HttpHarness):
         self.kill(server)
         with stranger.stranger(pid) as theirs:
             yield theirs
+
+    @contextmanager
+    def gateway_down(self) -> Iterator[None]:
+        """Kill its proxy, and let a stranger that says yes to everything have both of its ports."""
+        self.deployer().gateway.ensure()
+        folder = self.state_dir / "gateway"
+        address, proxy = Address.remembered(folder / "address"), HeldProcess(folder / "proxy")
+        identity = proxy.identity()
+        assert address and identity
+        os.kill(identity.pid, signal.SIGKILL)
+        _await(lambda: not proxy.held(), "the gateway was killed and still runs")
+        with impostor(address.port, address.admin):
+            yield
 
     def leftovers(self) -> list[str]:
         """Servers that no workload has, and folders and files that nobody needs any more."""
@@ -101,6 +120,13 @@ class ProcessHarness(ModelFolder, HttpHarness):
             argv = process.info["cmdline"] or []
             if process.info["status"] != psutil.STATUS_ZOMBIE and any(str(self.state_dir) in part for part in argv):
                 yield process, argv
+
+
+def _await(condition: Callable[[], bool], otherwise: str) -> None:
+    until = time.monotonic() + GONE_WITHIN_S
+    while not condition():
+        assert time.monotonic() < until, otherwise
+        time.sleep(0.01)
 
 
 def _port(workload: Workload) -> int:
