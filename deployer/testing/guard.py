@@ -13,14 +13,15 @@ from deployer.testing.harness import Harness
 class Guard:
     """A fault that lets every call be, and looks from outside after each that may have changed something.
 
-    Args:
+    Attributes:
         interrupted: names of servers that may fall silent, because somebody stops or deletes them.
+        seen: what it saw that must not be.
     """
 
-    def __init__(self, harness: Harness, interrupted: Collection[str] = ()) -> None:
+    def __init__(self, harness: Harness) -> None:
         self._harness = harness
         self._eyes = harness.deployer()
-        self._interrupted = interrupted
+        self.interrupted: Collection[str] = ()
         self._lock = threading.Lock()
         self._answered: dict[str, str] = {}
         self._left: dict[str, set[int]] = defaultdict(set)
@@ -66,5 +67,5 @@ class Guard:
         reply, before = self._harness.ask(server), self._answered.get(server.name)
         if reply.ok:
             self._answered[server.name] = reply.answer
-        silent = before is not None and not reply.ok and server.name not in self._interrupted
+        silent = before is not None and not reply.ok and server.name not in self.interrupted
         return [f"{server.name} answered {before}, and now {reply}"] if silent else []

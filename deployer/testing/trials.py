@@ -5,27 +5,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from deployer.engine_deployer import EngineModelDeployer
-from deployer.errors import (
-    Conflict,
-    DeployerError,
-    EngineError,
-    EngineUnavailable,
-    RolloutError,
-    ServerStopped,
-    Superseded,
-)
-from deployer.server import ModelServer
+from deployer.errors import Conflict, DeployerError, EngineError, EngineUnavailable, RolloutError
 from deployer.testing.faults import At, Call, Death, Failure, Freeze, Killed, Lateness, befall
 from deployer.testing.guard import Guard
 from deployer.testing.harness import Harness
 from deployer.testing.invariants import violations
+from deployer.testing.meanwhile import MEANWHILE, Meanwhile
 from deployer.testing.operations import End, Operation, Stage
 
 LATE_S = 0.05
 ENDS_WITHIN_S = 120.0
 POLL_S = 0.002
-OTHER = "other"
-"""What another deployer deploys while the victim is frozen."""
 
 AFault = Death | Freeze | Failure | Lateness
 PASSING, LASTING = EngineUnavailable("a test lets it fail once"), EngineError("a test lets it fail for good")
@@ -72,29 +62,41 @@ class Trial:
 
 
 class Trier:
-    """Tries one operation on one platform, for a server whose name nobody has used there before."""
+    """Tries one operation on one platform.
 
-    def __init__(self, harness: Harness, operation: Operation, name: str = "churn") -> None:
+    Args:
+        name: of the server that it is about, which nobody has used there before.
+        meanwhile: what another deployer does while the victim is frozen.
+    """
+
+    def __init__(
+        self,
+        harness: Harness,
+        operation: Operation,
+        name: str = "churn",
+        meanwhile: Meanwhile = MEANWHILE["replaces"],
+    ) -> None:
         self._harness = harness
         self._operation = operation
+        self._meanwhile = meanwhile
         self._stage = Stage(harness, name)
         self._server = operation.prepare(self._stage)
-        self._guard = Guard(harness, [f"{name}{end}" for end in operation.interrupts])
+        self._guard = Guard(harness)
+        self._guard.interrupted = [f"{name}{end}" for end in operation.interrupts]
         self._guard.look("what stood before")
 
     def with_reconcile(self, fault: AFault) -> Trial:
         """Let it befall a deployer, then reconcile."""
-        told, replaced = self._befall(fault)
-        if failed := self._deployer().reconcile().failed:
-            return self._trial(fault, told, replaced, [f"reconcile: {report.error}" for report in failed])
-        return self._trial(fault, told, replaced, [])
+        told, wrong = self._befall(fault)
+        failed = self._deployer().reconcile().failed
+        return self._trial(fault, told, [*wrong, *(f"reconcile: {report.error}" for report in failed)])
 
     def with_another_try(self, fault: AFault) -> Trial:
         """Let it befall a deployer, then let another one do the same."""
-        told, replaced = self._befall(fault)
+        told, wrong = self._befall(fault)
         again = self._told(self._deployer())
-        wrong = [] if again.is_end_of(self._operation) else [f"the next one was told {again}"]
-        return self._trial(fault, told, replaced, wrong)
+        unlike = [] if again.is_end_of(self._operation) else [f"the next one was told {again}"]
+        return self._trial(fault, told, [*wrong, *unlike])
 
     def _deployer(self) -> EngineModelDeployer:
         return befall(self._harness.deployer(), self._guard)
@@ -112,68 +114,54 @@ class Trier:
             return Told(raised=error)
 
     def _while_frozen(self, victim: EngineModelDeployer, freeze: Freeze) -> tuple[Told, list[str]]:
-        """Another replaces; then it wakes."""
+        """Another one acts; then it wakes."""
         told: list[Told] = []
         thread = threading.Thread(target=lambda: told.append(self._told(victim)), name="victim", daemon=True)
         thread.start()
         while thread.is_alive() and not freeze.frozen.wait(POLL_S):
             pass
-        wrong = self._replace() if freeze.befell else []
+        wrong = self._act_meanwhile() if freeze.befell else []
         freeze.thaw()
         thread.join(ENDS_WITHIN_S)
         return (told[0], wrong) if told else (Told(), [*wrong, "it has not ended since it woke"])
 
-    def _replace(self) -> list[str]:
+    def _act_meanwhile(self) -> list[str]:
+        target = self._operation.target
+        if self._meanwhile.interrupts:
+            self._guard.interrupted = [*self._guard.interrupted, f"{self._stage.name}{target}"]
         try:
-            config = self._stage.config(OTHER)
-            server = self._deployer().deploy_model(config, replace=True)
+            return self._meanwhile.act(self._stage, self._deployer(), target)
         except DeployerError as error:
-            return [f"the one who replaced it was told {error!r}"]
-        reply = self._harness.ask(server)
-        return [] if reply.answer == OTHER else [f"the one who replaced it serves {reply}"]
+            return [f"the other one was told {error!r}"]
 
-    def _trial(self, fault: AFault, told: Told, replaced: list[str], recovered: list[str]) -> Trial:
-        ends = self._stage.ends()
-        frozen = isinstance(fault, Freeze) and fault.befell is not None
-        wrong = [
-            *replaced,
-            *recovered,
-            *self._guard.seen,
-            *violations(self._harness.deployer()),
-            *self._harness.leftovers(),
-            *(_of_end(self._operation, ends, frozen)),
-            *(_of_truth(self._operation, fault, told, ends)),
+    def _trial(self, fault: AFault, told: Told, wrong: list[str]) -> Trial:
+        ends, frozen = self._stage.ends(), isinstance(fault, Freeze) and fault.befell is not None
+        wrong += [*self._guard.seen, *violations(self._harness.deployer()), *self._harness.leftovers()]
+        meanwhile = self._meanwhile if frozen else None
+        wrong += [
+            *_of_ends(self._operation, ends, meanwhile),
+            *_of_truth(self._operation, fault, told, ends, meanwhile),
         ]
         return Trial(fault.befell, told, tuple(wrong))
 
 
-def _of_end(operation: Operation, ends: End, frozen: bool) -> list[str]:
-    allowed = list(operation.ends)
-    if frozen:
-        allowed.append({**operation.ends[0], operation.target: OTHER})
+def _of_ends(operation: Operation, ends: End, meanwhile: Meanwhile | None) -> list[str]:
+    allowed = [*operation.ends, *([meanwhile.end(operation)] if meanwhile else [])]
     return [] if ends in allowed else [f"things stand as {ends}, and may only as one of {allowed}"]
 
 
-def _of_truth(operation: Operation, fault: AFault, told: Told, ends: End) -> list[str]:
+def _of_truth(operation: Operation, fault: AFault, told: Told, ends: End, meanwhile: Meanwhile | None) -> list[str]:
     """What its caller was told, held against how things stand."""
     if isinstance(told.raised, Killed):
         return [] if isinstance(fault, Death) else ["it is dead, and nobody killed it"]
     if told.raised and (isinstance(told.raised, Conflict) or not isinstance(told.raised, DeployerError)):
         return [f"its caller was told {told.raised!r}"]
-    if isinstance(fault, Freeze) and fault.befell:
-        return _of_truth_after_a_freeze(operation, told, ends)
+    if meanwhile:
+        overtaken = isinstance(told.raised, meanwhile.raises) and ends != meanwhile.end(operation)
+        return [f"its caller was told {told.raised!r}, and things stand as {ends}"] if overtaken else []
     if told.is_end_of(operation):
         return [] if ends == operation.ends[0] else [f"it told of its end, and things stand as {ends}"]
     if isinstance(fault, Lateness) or fault.befell is None:
         return [f"nothing failed, and its caller was told {told}"]
-    never = isinstance(told.raised, RolloutError) and len(operation.ends) > 1
-    return [f"its caller was told {told.raised!r}, and it serves"] if never and ends == operation.ends[0] else []
-
-
-def _of_truth_after_a_freeze(operation: Operation, told: Told, ends: End) -> list[str]:
-    stands = ends.get(operation.target)
-    if isinstance(told.raised, (Superseded, ServerStopped)) and stands != OTHER:
-        return [f"it was told {told.raised!r}, and things stand as {ends}"]
-    if isinstance(told.returned, ModelServer) and stands is None:
-        return [f"it was told of {told.returned}, and nothing stands"]
-    return []
+    closed = isinstance(told.raised, RolloutError) and len(operation.ends) > 1
+    return [f"its caller was told {told.raised!r}, and it serves"] if closed and ends == operation.ends[0] else []
