@@ -27,6 +27,7 @@ PARTS = (
     "registry",
     "faults",
     "pids",
+    "gateway_down",
     "rivals",
     "aftermath",
 )
