@@ -142,8 +142,8 @@ def _work(harness: Harness, act: Act, strike: Strike | None, tells: Connection) 
     if strike:
         befall(deployer, strike)
     try:
-        answer = act(deployer), None
+        returned, raised = act(deployer), None
     except Exception as error:
+        returned, raised = None, error
         error.add_note(traceback.format_exc())
-        answer = None, error
-    tells.send(answer)
+    tells.send((returned, raised))
