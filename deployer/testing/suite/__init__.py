@@ -29,6 +29,7 @@ PARTS = (
     "pids",
     "gateway_down",
     "rivals",
+    "repeats",
     "aftermath",
 )
 _NAMES = [f"{__name__}.{part}" for part in PARTS]
