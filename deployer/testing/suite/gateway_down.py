@@ -19,7 +19,6 @@ CHANGES_NOTHING: dict[str, Operation] = {
     "first deploy": lambda harness, deployer, _: deployer.deploy_model(harness.config("other", model_name="other")),
     "replace": lambda harness, deployer, _: deployer.deploy_model(harness.config("v3"), replace=True),
     "rollback": lambda _, deployer, server: deployer.rollback(server.uuid),
-    "start": lambda _, deployer, server: deployer.start_model_server(server.uuid),
     "reconcile": lambda _, deployer, __: deployer.reconcile(),
 }
 
@@ -57,6 +56,17 @@ def test_31_a_gateway_that_goes_down_during_a_deploy_loses_nothing(harness: Harn
     assert harness.deployer().reconcile().failed == ()
     assert harness.ask(server) == Reply(200, "v2", 2)
     assert _running(harness) == [2]
+
+
+def test_31_a_stopped_server_stays_stopped_when_it_is_started_without_the_gateway(harness: Harness) -> None:
+    server = harness.deployer().deploy_model(harness.config("v1"))
+    harness.deployer().stop_model_server(server.uuid)
+    with harness.gateway_down():
+        with pytest.raises(DeployerError):
+            harness.deployer().start_model_server(server.uuid)
+        assert _states(harness) == [State.STOPPED] and _running(harness) == []
+    harness.deployer().start_model_server(server.uuid)
+    assert harness.ask(server) == Reply(200, "v1", 1)
 
 
 def test_31_a_stop_without_the_gateway_stops_nothing_that_may_take_requests(harness: Harness) -> None:
