@@ -128,8 +128,12 @@ class ModelServerConfig(BaseModel):
         default="", title="Model type", description="Free text to find by; what the model says of itself when empty."
     )
     runtime: str = Field(default="mlflow", title="Runtime", description="How the model becomes an HTTP server.")
-    rollout: Literal["replace"] = Field(
-        default="replace", title="Rollout", description="How traffic moves from one revision to the next."
+    rollout: Literal["replace", "recreate"] = Field(
+        default="replace",
+        title="Rollout",
+        description="How traffic moves to this revision. replace: it starts beside the old one, and no request fails. "
+        "recreate: the old one is stopped first, for where there is no room for both. That causes an outage: "
+        "503 until this one is ready, or the old one is back.",
     )
     replicas: int = Field(default=1, ge=1, title="Replicas", description="How many copies serve at the same time.")
     env: Annotated[dict[str, str], AfterValidator(_variables)] = Field(

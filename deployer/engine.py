@@ -107,7 +107,7 @@ class Workload:
         cause: why it is wanted so.
         address: base URL as the gateway sees it.
         age_s: seconds since it was started (created, while it never was), by the platform's clock.
-        starts: how often it was started since it was last wanted running.
+        starts: how often it was started since it was last marked running, or stopped.
         port_lost: it ended, and a stranger has its port.
     """
 
@@ -167,11 +167,15 @@ class Engine(Protocol):
         ...
 
     def start(self, ref: Ref) -> None:
-        """Start it if it is marked running and does not run; returns once it runs, ready or not."""
+        """Start it if it is marked running and does not run; returns once it runs, ready or not.
+
+        Raises:
+            ModelGone: its bytes are not here; they are fetched again, and it is asked once more.
+        """
         ...
 
     def stop(self, ref: Ref, grace_s: float) -> None:
-        """End it, by force after `grace_s` seconds; returns once it does not run."""
+        """End it, by force after `grace_s` seconds; returns once it does not run. Its count of starts begins anew."""
         ...
 
     def delete(self, ref: Ref) -> None:

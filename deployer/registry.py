@@ -7,11 +7,13 @@ from uuid import UUID
 from deployer.config import Provenance
 from deployer.errors import UnknownName
 from deployer.records.record import Outcome, Record
-from deployer.rollout.plan import GIVE_UP_AFTER_STARTS, back_off_s, given_up
+from deployer.rollout.plan import back_off_s, given_up
 from deployer.rollout.remember import history_of
 from deployer.rollout.view import Condition, Observed, ServerView
 from deployer.runtimes import runtime_of
 from deployer.server import ModelServer, State
+
+NO_PROVENANCE = Provenance()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,17 +29,16 @@ class Filters:
     model_type: str | None = None
 
     def match(self, record: Record) -> bool:
-        provenance = record.config.provenance or Provenance()
-        pairs = (
-            (self.service_uuid, record.uuid),
-            (self.pipeline_name, provenance.pipeline_name),
-            (self.pipeline_run_id, provenance.pipeline_run_id),
-            (self.pipeline_step_name, provenance.pipeline_step_name),
-            (self.model_name, record.config.model_name),
-            (self.model_uri, record.config.model_uri),
-            (self.model_type, record.model_type),
+        provenance = record.config.provenance or NO_PROVENANCE
+        return (
+            self.service_uuid in (None, record.uuid)
+            and self.pipeline_name in (None, provenance.pipeline_name)
+            and self.pipeline_run_id in (None, provenance.pipeline_run_id)
+            and self.pipeline_step_name in (None, provenance.pipeline_step_name)
+            and self.model_name in (None, record.config.model_name)
+            and self.model_uri in (None, record.config.model_uri)
+            and self.model_type in (None, record.model_type)
         )
-        return all(wanted is None or wanted == found for wanted, found in pairs)
 
 
 def model_server(view: ServerView, url: str) -> ModelServer:
@@ -64,7 +65,7 @@ def model_server(view: ServerView, url: str) -> ModelServer:
 
 
 def newest_first(servers: list[ModelServer]) -> list[ModelServer]:
-    return sorted(servers, key=lambda server: (server.created_at, str(server.uuid)), reverse=True)
+    return sorted(servers, key=lambda server: (server.created_at, server.uuid.int), reverse=True)
 
 
 def kept_digests(views: Sequence[ServerView], keep_models: int) -> set[str]:
@@ -89,7 +90,7 @@ def _state(view: ServerView, speaking: Observed) -> tuple[State, str]:
         return State.STOPPED, "it still runs, and is about to stop" if speaking.runs else ""
     if not view.serves(speaking):
         return _state_before_it_serves(view, speaking)
-    state, message = _state_of_serving(speaking)
+    state, message = _state_of_held() if view.makes_room else _state_of_serving(speaking, view.reaches(speaking))
     return state, "; ".join(filter(None, (message, _rollout_under_way(view))))
 
 
@@ -103,10 +104,14 @@ def _state_before_it_serves(view: ServerView, speaking: Observed) -> tuple[State
     return State.PENDING, "it is starting and takes no traffic yet: reconcile, deploy or start goes on with it"
 
 
-def _state_of_serving(serving: Observed) -> tuple[State, str]:
+def _state_of_held() -> tuple[State, str]:
+    return State.PENDING, "nothing serves until a new revision does: its rollout, recreate, causes an outage"
+
+
+def _state_of_serving(serving: Observed, reached: bool) -> tuple[State, str]:
     match serving.condition:
         case Condition.READY:
-            return State.READY, ""
+            return _state_of_ready(reached)
         case Condition.CREATED:
             return State.PENDING, "it is about to be started"
         case Condition.ENDED:
@@ -119,21 +124,25 @@ def _state_of_serving(serving: Observed) -> tuple[State, str]:
             return State.FAILED, f"it runs, and its health check says no: {serving.answer}"
 
 
+def _state_of_ready(reached: bool) -> tuple[State, str]:
+    if reached:
+        return State.READY, ""
+    return State.PENDING, "it is ready, and its URL is yet to lead to it: reconcile or start goes on with it"
+
+
 def _why_it_does_not_run(serving: Observed) -> str:
     ended = serving.answer or "it ended, and how is not known"
     if given_up(serving):
-        return f"{ended}; given up after {GIVE_UP_AFTER_STARTS} starts: start it, or deploy again"
+        return f"{ended}; given up after {serving.workload.starts} starts: start it, or deploy again"
     if wait_s := back_off_s(serving):
         return f"{ended}; reconcile starts it again in {wait_s:.0f} s"
     return f"{ended}; reconcile or start brings it back"
 
 
 def _rollout_under_way(view: ServerView) -> str:
-    serving = max(b.revision for b in view.route.split)
-    above = [o for o in view.workloads if o.revision > serving]
-    if not above:
+    newest = view.workloads[-1]
+    if newest.revision <= max(b.revision for b in view.route.split):
         return ""
-    newest = above[-1]
     if not view.is_open(newest):
         return f"revision {newest.revision} was refused: {newest.workload.cause}"
     return f"revision {newest.revision} is on its way: its deployer, reconcile, another deploy or start goes on with it"

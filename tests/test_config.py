@@ -65,9 +65,15 @@ def test_unknown_fields_are_errors(fields: dict[str, Any]) -> None:
     assert "Extra inputs are not permitted" in refused(**fields)
 
 
-@pytest.mark.parametrize("rollout", ["canary", "shadow", "recreate", ""])
+@pytest.mark.parametrize("rollout", ["canary", "shadow", ""])
 def test_rollouts_that_nothing_serves_yet_are_unknown(rollout: str) -> None:
     assert "rollout" in refused(rollout=rollout)
+
+
+def test_a_form_says_which_rollout_causes_an_outage() -> None:
+    rollout = ModelServerConfig.model_json_schema()["properties"]["rollout"]
+    assert (rollout["title"], rollout["enum"], rollout["default"]) == ("Rollout", ["replace", "recreate"], "replace")
+    assert "recreate: the old one is stopped first" in rollout["description"] and "outage" in rollout["description"]
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,10 @@ def serving(condition: Condition, wanted: Wanted = RUNNING, **fields: Any) -> Se
     return ServerView("s", routed_to(1), (observed(1, condition, wanted, **fields),))
 
 
+def at_another_address(condition: Condition) -> ServerView:
+    return replace(serving(condition), route=routed_to(1, address=""))
+
+
 def before_it_serves(condition: Condition, wanted: Wanted = RUNNING, high: int = 0) -> ServerView:
     return ServerView("s", routed_to(None, high), (observed(1, condition, wanted),))
 
@@ -49,6 +53,7 @@ def ended(ago_s: float) -> Ending:
         (serving(Condition.ENDED, starts=6, ending=ended(999)), State.FAILED, "given up after 6 starts"),
         (serving(Condition.ENDED, STOPPED), State.STOPPED, ""),
         (serving(Condition.READY, STOPPED), State.STOPPED, "about to stop"),
+        (at_another_address(Condition.READY), State.PENDING, "its URL is yet to lead to it"),
         (before_it_serves(Condition.CREATED), State.PENDING, "created and not started yet: reconcile"),
         (before_it_serves(Condition.UNREACHED), State.PENDING, "takes no traffic yet: reconcile"),
         (before_it_serves(Condition.ENDED), State.FAILED, "it ended before it served: exit code 7"),
@@ -72,6 +77,16 @@ def test_the_newest_refusal_shows_beside_what_serves() -> None:
     refused = observed(2, Condition.ENDED, REFUSED)
     view = ServerView("s", routed_to(1, high=2), (observed(1, Condition.READY), refused))
     assert told(view) == (State.READY, "revision 2 was refused: a test says so")
+
+
+@pytest.mark.parametrize("condition", [Condition.READY, Condition.RUNNING, Condition.ENDED])
+def test_what_makes_room_is_pending_and_says_that_this_is_an_outage(condition: Condition) -> None:
+    new = observed(2, Condition.UNREACHED, rollout="recreate")
+    view = ServerView("s", routed_to(1, address=""), (observed(1, condition), new))
+    state, message = told(view)
+    assert state is State.PENDING and model_server(view, "").revision == 1
+    assert message.startswith("nothing serves until a new revision does") and "outage" in message
+    assert "revision 2 is on its way" in message and "reconcile" in message
 
 
 def test_both_show_where_what_serves_is_dead() -> None:

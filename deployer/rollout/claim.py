@@ -101,8 +101,10 @@ def planned(wish: Wish, observer: Observer) -> list[Step]:
         if target.workload.wanted is Wanted.STOPPED:
             return [Step(action=Action.START, ref=target.ref, cause="it is stopped, and wanted again")]
         return list(plan(observer.look(identity.server)))
-    number = identity.view.highest_number + 1
-    return [Step(action=Action.CREATE, cause=f"revision {number} of {identity.name}: config or model differ")]
+    cause = f"revision {identity.view.highest_number + 1} of {identity.name}: config or model differ"
+    if wish.config.rollout == "recreate":
+        cause += "; its rollout is recreate: what serves is stopped first, an outage until the new one serves"
+    return [Step(action=Action.CREATE, cause=cause)]
 
 
 def _earlier_try(wish: Wish, views: Sequence[ServerView]) -> tuple[ServerView, Observed] | None:

@@ -4,9 +4,11 @@ import contextlib
 from collections.abc import Iterator
 
 from deployer.errors import Conflict, DeployerError, RolloutError, Transient
+from deployer.rollout import failures
 from deployer.rollout.converge import Converger
 from deployer.rollout.execute import Executor
 from deployer.rollout.observe import Observer
+from deployer.rollout.view import ServerView
 from deployer.rollout.wait import Deadline
 from deployer.rollout.wish import Claim
 
@@ -36,10 +38,16 @@ class Closer:
         return True
 
     def clear(self, claim: Claim) -> None:
-        """Stop and remove what is left over; what cannot be done now is reconcile's."""
+        """Stop and remove what is left over, and bring back what made room; what cannot be done now is reconcile's."""
         if claim.own:
             with contextlib.suppress(DeployerError):
-                Converger(self._observer, self._executor).converge(claim.server, Deadline(CLEARED_WITHIN_S), wait=False)
+                view = self._converged(claim, wait=False)
+                if claim.record.config.rollout == "recreate" and view.target and view.serves(view.target):
+                    self._converged(claim, wait=True)
+
+    def _converged(self, claim: Claim, wait: bool) -> ServerView:
+        converger = Converger(self._observer, self._executor)
+        return converger.converge(claim.server, Deadline(CLEARED_WITHIN_S), wait)
 
     @contextlib.contextmanager
     def closed_if_broken_off(self, claim: Claim) -> Iterator[None]:
@@ -52,4 +60,10 @@ class Closer:
             why = f"it cannot be rolled out: {error.what}" if isinstance(error, DeployerError) else INTERRUPTED
             with contextlib.suppress(DeployerError):
                 self.close(claim, why)
+                self._tell_what_serves(claim, error)
             raise
+
+    def _tell_what_serves(self, claim: Claim, error: BaseException) -> None:
+        if isinstance(error, DeployerError) and not error.serving:
+            view = self._observer.look(claim.server)
+            error.serving = failures.still_serving(view, view.with_token(claim.record.token))

@@ -32,7 +32,7 @@ class Converger:
         steps = plan(view)
         if left := [step for step in steps if (view.server, step) not in self._failures]:
             return left[0]
-        self._raise_failure(view)
+        self.raise_failure(view)
         return None
 
     def carry_out(self, view: ServerView, step: Step) -> None:
@@ -59,13 +59,14 @@ class Converger:
             view = self._observer.look(server)
             step = self.next_step(view)
             if deadline.passed:
-                self._raise_failure(view)
+                self.raise_failure(view)
             if step is None or deadline.passed or (step.action is Action.WAIT and not wait):
                 self._executor.waited(view)
                 return view
             self.carry_out(view, step)
 
-    def _raise_failure(self, view: ServerView) -> None:
+    def raise_failure(self, view: ServerView) -> None:
+        """Raise why a step failed that is still to be done, if one did."""
         for step in plan(view):
             if error := self._failures.get((view.server, step)):
                 raise error

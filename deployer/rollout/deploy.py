@@ -1,7 +1,9 @@
 """One deploy, from the wish to the revision that serves."""
 
+import contextlib
 import time
 
+from deployer.errors import DeployerError
 from deployer.rollout import failures
 from deployer.rollout.claim import Claimer
 from deployer.rollout.close import Closer
@@ -47,15 +49,19 @@ class Deploy:
             return self._follow(claim, deadline) if deadline.seconds else self._begin(claim)
 
     def _begin(self, claim: Claim) -> ServerView:
-        view = self._observer.look(claim.server)
-        mine = view.with_token(claim.record.token)
-        if mine and view.is_open(mine) and not mine.runs:
-            step = Step(action=Action.START, ref=mine.ref, cause=f"revision {mine.revision} is wanted")
-            self._executor.execute(view, step)
-        view = self._observer.look(claim.server)
-        if view.speaking is None:
-            raise failures.deleted(claim.record.name, claim.record.revision)
-        return view
+        """What its start asks for is done, and waited for to its end: with `recreate`, all else is stopped first."""
+        while True:
+            view = self._observer.look(claim.server)
+            if view.speaking is None:
+                raise failures.deleted(claim.record.name, claim.record.revision)
+            mine = view.with_token(claim.record.token)
+            if mine is None or mine.runs or not view.is_open(mine):
+                return view
+            step = self._converger.next_step(view)
+            if step is None or step.action is Action.WAIT:
+                self._converger.raise_failure(view)
+                return view
+            self._converger.carry_out(view, step)
 
     def _follow(self, claim: Claim, deadline: Deadline) -> ServerView:
         served: ServerView | None = None
@@ -75,9 +81,15 @@ class Deploy:
             if fate is Fate.SERVES and self._arrived(view, step, claim, deadline):
                 return view
             if step:
-                self._converger.carry_out(view, step)
+                deadline = deadline.without(self._seconds_to_end(view, step))
             else:
                 time.sleep(HANGING_PAUSE_S)
+
+    def _seconds_to_end(self, view: ServerView, step: Step) -> float:
+        """Carry it out; what an old revision took to drain and to end counts against nobody's timeout."""
+        began = time.monotonic()
+        self._converger.carry_out(view, step)
+        return time.monotonic() - began if step.action is Action.RETIRE else 0.0
 
     def _arrived(self, view: ServerView, step: Step | None, claim: Claim, deadline: Deadline) -> bool:
         """Whether nothing is left to do for what the route names; to wait for a later one is that one's deployer's.
@@ -114,15 +126,20 @@ class Deploy:
                 return failures.deleted(name, revision)
             case _:
                 self._closer.clear(claim)
-                return failures.refused(view, name, _mine(view, claim), self._log_tail)
+                return failures.refused(self._afterwards(view), name, _mine(view, claim), self._log_tail)
 
     def _timeout(self, view: ServerView, claim: Claim, deadline: Deadline) -> Exception | None:
-        mine = _mine(view, claim)
-        timed_out = failures.timed_out(
-            view, claim.record.name, mine, self._log_tail, seconds=deadline.seconds, closed=claim.own
-        )
-        cause = f"it was not ready within the {deadline.seconds:g} s that its deployer allowed"
-        return timed_out if self._closer.close(claim, cause) else None
+        seconds, name, mine = deadline.seconds, claim.record.name, _mine(view, claim)
+        if not self._closer.close(claim, f"it was not ready within the {seconds:g} s that its deployer allowed"):
+            return None
+        after = self._afterwards(view)
+        return failures.timed_out(after, name, mine, self._log_tail, seconds=seconds, closed=claim.own)
+
+    def _afterwards(self, view: ServerView) -> ServerView:
+        """The server once a revision was closed; as it was before where it cannot be looked at."""
+        with contextlib.suppress(DeployerError):
+            return self._observer.look(view.server)
+        return view
 
 
 def _mine(view: ServerView, claim: Claim) -> Observed:

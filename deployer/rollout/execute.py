@@ -5,7 +5,8 @@ from collections.abc import Callable
 from uuid import UUID
 
 from deployer.engine import Wanted
-from deployer.errors import RouteMoved
+from deployer.errors import ModelGone, RouteMoved
+from deployer.records.record import Record
 from deployer.rollout.platform import Platform
 from deployer.rollout.steps import Action, OnProgress, Progress, Step
 from deployer.rollout.view import Observed, ServerView
@@ -18,13 +19,21 @@ class Executor:
 
     Args:
         remove_server: removes the server with that UUID, unless it has moved on from that revision.
+        fetch_again: brings back a revision's bytes that are gone; raises `ModelGone` where they cannot be had.
     """
 
-    def __init__(self, platform: Platform, on_progress: OnProgress, remove_server: Callable[[UUID, int], None]) -> None:
+    def __init__(
+        self,
+        platform: Platform,
+        on_progress: OnProgress,
+        remove_server: Callable[[UUID, int], None],
+        fetch_again: Callable[[Record], None],
+    ) -> None:
         self._engine = platform.engine
         self._gateway = platform.gateway
         self._tell = on_progress
         self._remove_server = remove_server
+        self._fetch_again = fetch_again
         self._waits: dict[str, tuple[Step, float]] = {}
 
     def execute(self, view: ServerView, step: Step) -> None:
@@ -79,7 +88,7 @@ class Executor:
     def _carry_out(self, view: ServerView, step: Step) -> None:
         match step.action:
             case Action.START:
-                self._engine.start(_observed(view, step).ref)
+                self._start(_observed(view, step))
             case Action.ROUTE:
                 self._route(view, step)
             case Action.CLOSE:
@@ -96,6 +105,14 @@ class Executor:
                 self._remove_superseded(view, step)
             case _:
                 raise AssertionError(f"no plan holds {step.action}")
+
+    def _start(self, observed: Observed) -> None:
+        """Only the engine knows whether it lacks the bytes: it may have a copy of its own."""
+        try:
+            self._engine.start(observed.ref)
+        except ModelGone:
+            self._fetch_again(observed.workload.record)
+            self._engine.start(observed.ref)
 
     def _route(self, view: ServerView, step: Step) -> None:
         assert step.backend

@@ -8,21 +8,40 @@ from deployer.rollout.view import Condition, Observed, ServerView
 LogTail = Callable[[Observed], str]
 
 
-def still_serving(view: ServerView) -> str:
-    """One sentence on what serves now."""
-    if ready := [o for o in view.serving if o.ready and not view.stopped]:
-        return f"Revision {ready[-1].revision} serves on as before."
-    if view.serving and not view.stopped:
-        return f"The route still names revision {view.serving[-1].revision}."
-    return "Nothing serves behind its URL now."
+def still_serving(view: ServerView, failed: Observed | None = None) -> str:
+    """One sentence on what serves now.
+
+    Args:
+        failed: the revision whose rollout is over, as it was at its end.
+    """
+    if view.stopped or not view.serving:
+        return "Nothing serves behind its URL now."
+    if view.target and view.makes_room:
+        return f"Nothing serves until revision {view.target.revision} does: its rollout, recreate, causes an outage."
+    if failed and failed.runs_alone:
+        return _after_an_outage(view, failed)
+    serving = view.serving[-1]
+    if view.reaches(serving):
+        return f"Revision {serving.revision} serves on as before."
+    return f"The route still names revision {serving.revision}."
+
+
+def _after_an_outage(view: ServerView, failed: Observed) -> str:
+    """What made room is brought back; it may not have begun to."""
+    serving, outage = view.serving[-1], "the outage that the rollout recreate caused"
+    if not view.reaches(serving):
+        return f"Nothing serves yet: reconcile brings revision {serving.revision} back after {outage}."
+    if failed.condition is Condition.CREATED:
+        return f"Revision {serving.revision} serves."
+    return f"Revision {serving.revision} serves again, after {outage}."
 
 
 def refused(view: ServerView, name: str, mine: Observed, log_tail: LogTail) -> RevisionRefused:
-    """The revision never became ready, or did not stay so."""
+    """The revision never became ready, or did not stay so; the view is that of the server afterwards."""
     tail = log_tail(mine)
     return RevisionRefused(
         f"Revision {mine.revision} of {name} was refused: {mine.workload.cause}.",
-        serving=still_serving(view),
+        serving=still_serving(view, mine),
         hint=_hint(mine, tail),
         status=mine.condition,
         exit_code=mine.workload.ending.exit_code if mine.workload.ending else None,
@@ -39,7 +58,7 @@ def timed_out(
     said = f" ({mine.answer})" if mine.answer else ""
     return RolloutTimeout(
         f"Revision {mine.revision} of {name} was not ready within {seconds:g} s: {_in_words(mine)}{said}. {end}",
-        serving=still_serving(view),
+        serving=still_serving(view, mine if closed else None),
         hint="Allow more time (timeout), or look in the log for what it waits for.",
         status=mine.condition,
         exit_code=mine.workload.ending.exit_code if mine.workload.ending else None,

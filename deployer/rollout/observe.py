@@ -1,13 +1,12 @@
 """Looking at the platform: routes and workloads read, running workloads asked."""
 
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import replace
 from uuid import UUID
 
 from deployer.engine import Engine, Health, Readiness, Ref, Workload
-from deployer.gateway import NO_ROUTE, Gateway, Route
+from deployer.gateway import NO_ROUTE, Gateway, Route, Tag
 from deployer.records.record import Record
 from deployer.rollout.view import Observed, ServerView, needs_probe
 
@@ -25,18 +24,16 @@ class Observer:
 
     def look(self, server: str, probe_s: float = PROBE_S) -> ServerView:
         """One server, its running workloads asked under one deadline."""
-        (view,) = self._probed([settled := self._settled(server)], probe_s)
-        self._forget_all_but([settled], server)
-        if any(o.workload.record.supersedes for o in view.open):
-            return replace(view, elsewhere=standing(self._read().values()))
-        return view
+        (view,) = self._probed([self._settled(server)], probe_s)
+        return replace(view, elsewhere=standing(self._read().values())) if _supersedes(view) else view
 
     def look_at_all(self, probe_s: float = PROBE_S, chosen: Chosen | None = None) -> list[ServerView]:
         """Every server, or those of which a chosen record speaks, all asked in parallel under one deadline."""
         views = self.read_all()
-        self._forget_all_but(views)
-        stands = standing(views)
-        views = [replace(view, elsewhere=stands) for view in views]
+        self._forget_all_but({view.server for view in views})
+        if any(map(_supersedes, views)):
+            stands = standing(views)
+            views = [replace(view, elsewhere=stands) if _supersedes(view) else view for view in views]
         if chosen:
             views = [view for view in views if view.speaking and chosen(view.speaking.workload.record)]
         return self._probed(views, probe_s)
@@ -49,7 +46,7 @@ class Observer:
         before = self._gateway.routes()
         views = _views(before, self._engine.list())
         after = self._gateway.routes()
-        moved = [s for s in {*before, *after, *views} if _tag(before, s) != _tag(after, s)]
+        moved = {server for server, _ in _tags(before).items() ^ _tags(after).items()}
         return views | {server: self._settled(server) for server in moved}
 
     def _settled(self, server: str) -> ServerView:
@@ -57,30 +54,38 @@ class Observer:
         while True:
             before = self._gateway.routes(server)
             workloads = self._engine.list(server)
-            if _tag(before, server) == _tag(self._gateway.routes(server), server):
+            if _tags(before) == _tags(self._gateway.routes(server)):
                 return _view(server, before.get(server, NO_ROUTE), workloads)
 
     def _probed(self, views: list[ServerView], probe_s: float) -> list[ServerView]:
         asked = [o.workload for view in views for o in view.workloads if needs_probe(view, o)]
         answers = self._engine.probe(asked, probe_s) if asked else {}
-        return [replace(view, workloads=tuple(self._observed(o, answers) for o in view.workloads)) for view in views]
+        self._forget_unready({view.server for view in views}, answers)
+        heard = {ref.server for ref in answers}
+        return [self._answered(view, answers) if view.server in heard else view for view in views]
 
-    def _observed(self, observed: Observed, answers: Mapping[Ref, Readiness]) -> Observed:
-        ref, answer = observed.ref, answers.get(observed.ref)
+    def _answered(self, view: ServerView, answers: Mapping[Ref, Readiness]) -> ServerView:
+        return replace(view, workloads=tuple([self._observed(o, answers.get(o.ref)) for o in view.workloads]))
+
+    def _observed(self, observed: Observed, answer: Readiness | None) -> Observed:
         if answer is None or answer.health is not Health.READY:
-            self._ready_since.pop(ref, None)
-            return replace(observed, readiness=answer)
+            return Observed(observed.workload, answer)
         now = time.monotonic()
-        since = self._ready_since.get(ref, now)
+        since = self._ready_since.get(observed.ref, now)
         if since < now - observed.workload.age_s:
             since = now  # An earlier run of it was seen.
-        self._ready_since[ref] = since
-        return replace(observed, readiness=answer, ready_s=now - since)
+        self._ready_since[observed.ref] = since
+        return Observed(observed.workload, answer, now - since)
 
-    def _forget_all_but(self, views: Iterable[ServerView], server: str | None = None) -> None:
-        there = {o.ref for view in views for o in view.workloads}
+    def _forget_unready(self, looked_at: Set[str], answers: Mapping[Ref, Readiness]) -> None:
         for ref in tuple(self._ready_since):
-            if ref not in there and server in (None, ref.server):
+            answer = answers.get(ref)
+            if ref.server in looked_at and (answer is None or answer.health is not Health.READY):
+                self._ready_since.pop(ref, None)
+
+    def _forget_all_but(self, servers: Set[str]) -> None:
+        for ref in tuple(self._ready_since):
+            if ref.server not in servers:
                 self._ready_since.pop(ref, None)
 
 
@@ -90,10 +95,14 @@ def standing(views: Iterable[ServerView]) -> dict[UUID, int]:
     return {o.workload.record.uuid: o.revision for o in speaking if o}
 
 
+def _supersedes(view: ServerView) -> bool:
+    return any(o.workload.record.supersedes for o in view.open)
+
+
 def _views(routes: Mapping[str, Route], workloads: Iterable[Workload]) -> dict[str, ServerView]:
-    grouped: dict[str, list[Workload]] = defaultdict(list, {server: [] for server in routes})
+    grouped: dict[str, list[Workload]] = {server: [] for server in routes}
     for workload in workloads:
-        grouped[workload.ref.server].append(workload)
+        grouped.setdefault(workload.record.server, []).append(workload)
     return {server: _view(server, routes.get(server, NO_ROUTE), found) for server, found in grouped.items()}
 
 
@@ -101,5 +110,5 @@ def _view(server: str, route: Route, workloads: Iterable[Workload]) -> ServerVie
     return ServerView(server, route, tuple(map(Observed, sorted(workloads, key=lambda w: w.revision))))
 
 
-def _tag(routes: Mapping[str, Route], server: str) -> str:
-    return routes.get(server, NO_ROUTE).tag
+def _tags(routes: Mapping[str, Route]) -> dict[str, Tag]:
+    return {server: route.tag for server, route in routes.items()}

@@ -3,7 +3,8 @@
 A strategy is asked only while its revision is the highest open one, is wanted running and takes no traffic.
 """
 
-from collections.abc import Callable
+import dataclasses
+from collections.abc import Callable, Iterator
 
 from deployer.rollout.steps import Action, Step
 from deployer.rollout.view import Condition, Observed, ServerView
@@ -12,17 +13,36 @@ STARTS_WITH_A_LOST_PORT = 2
 SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 0.005, 0.1
 
 
-def replace(view: ServerView, target: Observed) -> Step:
+def replace(view: ServerView, target: Observed) -> Iterator[Step]:
     """Start it, wait until it is ready and has settled, then give it all the traffic."""
     match target.condition:
         case Condition.CREATED:
-            return _step(Action.START, target, f"revision {target.revision} is wanted")
+            yield _step(Action.START, target, f"revision {target.revision} is wanted")
         case Condition.ENDED:
-            return _after_its_end(view, target)
+            yield _after_its_end(view, target)
         case Condition.READY:
-            return route_when_settled(target, f"revision {target.revision} is ready")
+            yield route_when_settled(target, f"revision {target.revision} is ready")
         case _:
-            return _while_it_starts(view, target)
+            yield _while_it_starts(view, target)
+
+
+def recreate(view: ServerView, target: Observed) -> Iterator[Step]:
+    """First take down all else of the server, which causes an outage; then go on as `replace` does."""
+    others = [o for o in view.workloads if o.ref != target.ref]
+    cause = f"it makes room for revision {target.revision}: an outage until that serves, as its rollout is recreate"
+    for o in view.serving or filter(view.is_open, others):
+        yield from take_down(view, o, cause)
+    if not any(o.runs for o in others):
+        yield from replace(view, target)
+
+
+def take_down(view: ServerView, observed: Observed, cause: str) -> Iterator[Step]:
+    """First out of the route, so that callers are told at once, then to its end."""
+    if view.route.address_of(observed.revision):
+        resting = dataclasses.replace(observed.backend, address="")
+        yield Step(action=Action.ROUTE, ref=observed.ref, cause=cause, backend=resting)
+    elif observed.runs:
+        yield _step(Action.RETIRE if view.serves(observed) else Action.STOP, observed, cause)
 
 
 def route_when_settled(observed: Observed, cause: str) -> Step:
@@ -64,4 +84,4 @@ def _step(action: Action, observed: Observed, cause: str) -> Step:
     return Step(action=action, ref=observed.ref, cause=cause)
 
 
-STRATEGIES: dict[str, Callable[[ServerView, Observed], Step]] = {"replace": replace}
+STRATEGIES: dict[str, Callable[[ServerView, Observed], Iterator[Step]]] = {"replace": replace, "recreate": recreate}

@@ -66,6 +66,11 @@ class Observed:
         return self.workload.record.config.drain or Drain()
 
     @property
+    def runs_alone(self) -> bool:
+        """Whether nothing else of its server may run while it is rolled out."""
+        return self.workload.record.config.rollout == "recreate"
+
+    @property
     def backend(self) -> Backend:
         """What the route says while it serves."""
         return Backend(self.revision, self.workload.address, self.workload.stamps_revision)
@@ -132,6 +137,12 @@ class ServerView:
         """Whether its user stopped it: the mark of the highest open revision is the server's."""
         return self.target is not None and self.target.workload.wanted is Wanted.STOPPED
 
+    @property
+    def makes_room(self) -> bool:
+        """Whether all else of it is held stopped for its target, whose rollout is `recreate`."""
+        target = self.target
+        return target is not None and target.runs_alone and not self.serves(target) and not self.stopped
+
     @cached_property
     def speaking(self) -> Observed | None:
         """What a caller is told of: what the route names, else the highest open, else the highest."""
@@ -139,6 +150,10 @@ class ServerView:
             if candidates:
                 return candidates[-1]
         return None
+
+    def reaches(self, observed: Observed) -> bool:
+        """Whether its URL leads to it, and it is ready."""
+        return observed.ready and self.route.address_of(observed.revision) == observed.workload.address
 
     @property
     def highest_number(self) -> int:

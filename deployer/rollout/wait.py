@@ -1,7 +1,7 @@
 """Deadlines."""
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 
 @dataclass(frozen=True)
@@ -18,3 +18,7 @@ class Deadline:
     @property
     def passed(self) -> bool:
         return self.left_s <= 0
+
+    def without(self, seconds: float) -> "Deadline":
+        """The same where so many seconds do not count."""
+        return replace(self, began=self.began + seconds)

@@ -81,6 +81,30 @@ def test_what_serves_is_told_as_far_as_it_is_known() -> None:
     assert failures.still_serving(ServerView("s", routed_to(None), (ready,))) == told[2]
 
 
+def test_while_a_revision_is_rolled_out_by_recreate_nothing_serves() -> None:
+    held, new = observed(1, Condition.ENDED), observed(2, Condition.UNREACHED, rollout="recreate")
+    told = failures.still_serving(ServerView("s", routed_to(1, address=""), (held, new)))
+    assert told == "Nothing serves until revision 2 does: its rollout, recreate, causes an outage."
+
+
+@pytest.mark.parametrize(
+    ("serving", "address", "mine", "told"),
+    [
+        (Condition.READY, None, Condition.ENDED, "Revision 1 serves again, after the outage that the rollout recreate"),
+        (Condition.READY, "", Condition.ENDED, "Nothing serves yet: reconcile brings revision 1 back after the outage"),
+        (Condition.UNREACHED, "", Condition.SICK, "Nothing serves yet: reconcile brings revision 1 back after the"),
+        (Condition.READY, None, Condition.CREATED, "Revision 1 serves."),
+    ],
+)
+def test_what_made_room_in_vain_is_told_to_be_back_or_on_its_way(
+    serving: Condition, address: str | None, mine: Condition, told: str
+) -> None:
+    failed = observed(2, mine, Wanted.REFUSED, rollout="recreate")
+    view = ServerView("s", routed_to(1, high=2, address=address), (observed(1, serving), failed))
+    assert failures.refused(view, "churn", failed, log_tail).serving.startswith(told)
+    assert failures.timed_out(view, "churn", failed, log_tail, seconds=1, closed=True).serving.startswith(told)
+
+
 def test_being_overtaken_stopped_or_deleted_each_says_what_to_do() -> None:
     view = ServerView("s", routed_to(3), (observed(3, Condition.READY),))
     superseded = failures.superseded(view, "churn", 2)

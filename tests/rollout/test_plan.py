@@ -8,7 +8,7 @@ import pytest
 from deployer.engine import Ending, Wanted
 from deployer.gateway import Route
 from deployer.records.record import SupersededServer
-from deployer.rollout.plan import GIVE_UP_AFTER_STARTS, plan
+from deployer.rollout.plan import GIVE_UP_AFTER_STARTS, LONGEST_BACK_OFF_S, back_off_s, given_up, plan
 from deployer.rollout.steps import Action
 from deployer.rollout.view import Condition, Observed, ServerView
 from tests.support.worlds import observed, record, routed_to
@@ -65,6 +65,18 @@ def test_a_server_that_died_is_brought_back_at_once_and_then_ever_later() -> Non
     assert first(routed_to(1), ended(1, starts=1, ago_s=0)) == (Action.START, 1)
     assert first(routed_to(1), ended(1, starts=3, ago_s=7)) is None
     assert first(routed_to(1), ended(1, starts=3, ago_s=9)) == (Action.START, 1)
+
+
+@pytest.mark.parametrize(("starts", "pause_s"), [(0, 0), (1, 0), (2, 4), (3, 8), (4, 16), (5, 32)])
+def test_each_pause_is_twice_as_long_until_it_is_given_up(starts: int, pause_s: float) -> None:
+    assert back_off_s(ended(1, starts=starts, ago_s=0)) == pause_s
+    assert back_off_s(ended(1, starts=starts, ago_s=1)) == max(0, pause_s - 1)
+    assert given_up(ended(1, starts=starts)) is False
+    assert first(routed_to(1), ended(1, starts=starts, ago_s=pause_s)) == (Action.START, 1)
+
+
+def test_no_pause_is_longer_than_a_minute() -> None:
+    assert back_off_s(ended(1, starts=20, ago_s=0)) == LONGEST_BACK_OFF_S
 
 
 def test_a_server_that_dies_again_and_again_is_given_up() -> None:
@@ -137,6 +149,58 @@ def test_a_superseded_server_goes_once_the_revision_serves_and_only_at_the_revis
     assert [step.action for step in plan(view)] == [Action.ROUTE]
     assert [step.superseded for step in plan(replace(view, route=routed_to(1)))] == [other]
     assert not plan(replace(view, route=routed_to(1), elsewhere={other: 4}))
+
+
+def test_what_serves_makes_room_for_a_rollout_recreate_step_by_step() -> None:
+    serving, created = observed(1, Condition.READY), observed(2, Condition.CREATED, rollout="recreate")
+    (step,) = plan(ServerView("s", routed_to(1), (serving, created)))
+    assert step.action is Action.ROUTE and step.backend and (step.backend.revision, step.backend.address) == (1, "")
+    assert "an outage until that serves" in step.cause
+    assert first(routed_to(1, address=""), serving, created) == (Action.RETIRE, 1)
+    gone = observed(1, Condition.ENDED, starts=0)
+    assert first(routed_to(1, address=""), gone, created) == (Action.START, 2)
+    starting, ready = (observed(2, c, rollout="recreate") for c in (Condition.UNREACHED, Condition.READY))
+    assert first(routed_to(1, address=""), gone, starting) == (Action.WAIT, 2)
+    assert first(routed_to(1, address=""), gone, ready) == (Action.ROUTE, 2)
+
+
+def test_what_made_room_is_healed_once_what_it_made_room_for_is_refused_and_gone() -> None:
+    gone, resting = observed(1, Condition.ENDED, starts=0), routed_to(1, high=2, address="")
+    refused = observed(2, Condition.UNREACHED, Wanted.REFUSED, rollout="recreate")
+    assert first(resting, gone, refused) == (Action.STOP, 2)
+    ended = observed(2, Condition.ENDED, Wanted.REFUSED, rollout="recreate")
+    assert first(resting, gone, ended) == (Action.START, 1)
+    (step,) = plan(ServerView("s", resting, (observed(1, Condition.READY), ended)))
+    assert step.action is Action.ROUTE and step.backend and step.backend.address == "http://1"
+
+
+def test_a_stop_that_fails_keeps_nothing_that_made_room_from_being_healed() -> None:
+    gone = observed(1, Condition.ENDED, starts=0)
+    refused = observed(2, Condition.SICK, Wanted.REFUSED, rollout="recreate")
+    steps = plan(ServerView("s", routed_to(1, high=2, address=""), (gone, refused)))
+    assert [step.action for step in steps] == [Action.STOP, Action.START]
+
+
+def test_a_rollout_recreate_starts_nothing_while_anything_else_runs() -> None:
+    created = observed(3, Condition.CREATED, rollout="recreate")
+    overtaken = observed(2, Condition.UNREACHED)
+    steps = plan(ServerView("s", routed_to(1, address=""), (observed(1, Condition.ENDED), overtaken, created)))
+    assert [step.action for step in steps] == [Action.CLOSE]
+
+
+def test_a_rollout_replace_over_a_rollout_recreate_ends_that_one_then_brings_back_what_made_room() -> None:
+    gone, later = observed(1, Condition.ENDED, starts=0), observed(3, Condition.CREATED)
+    overtaken = observed(2, Condition.UNREACHED, rollout="recreate")
+    assert first(routed_to(1, address=""), gone, overtaken, later) == (Action.CLOSE, 2)
+    refused = observed(2, Condition.UNREACHED, Wanted.REFUSED, rollout="recreate")
+    assert first(routed_to(1, high=2, address=""), gone, refused, later) == (Action.STOP, 2)
+    ended = observed(2, Condition.ENDED, Wanted.REFUSED, rollout="recreate")
+    steps = plan(ServerView("s", routed_to(1, high=2, address=""), (gone, ended, later)))
+    assert [(step.action, step.ref and step.ref.revision) for step in steps] == [(Action.START, 3), (Action.START, 1)]
+
+
+def test_what_serves_by_a_rollout_recreate_is_healed_like_any_other() -> None:
+    assert first(routed_to(1), observed(1, Condition.ENDED, rollout="recreate")) == (Action.START, 1)
 
 
 def test_a_route_without_a_workload_is_removed() -> None:

@@ -14,6 +14,7 @@ from deployer.rollout.view import Condition, Observed, ServerView
 SERVER_UUID = UUID(int=1)
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 CONFIG = ModelServerConfig(model_uri="model", name="s", probes=Probes(startup_s=20, settle_s=1))
+CONFIGS = {rollout: CONFIG.model_copy(update={"rollout": rollout}) for rollout in ("replace", "recreate")}
 HEALTHS = {
     Condition.READY: Health.READY,
     Condition.SICK: Health.SICK,
@@ -22,7 +23,7 @@ HEALTHS = {
 }
 
 
-def record(revision: int, supersedes: tuple[SupersededServer, ...] = ()) -> Record:
+def record(revision: int, supersedes: tuple[SupersededServer, ...] = (), rollout: str = "replace") -> Record:
     return Record(
         uuid=SERVER_UUID,
         name="s",
@@ -30,7 +31,7 @@ def record(revision: int, supersedes: tuple[SupersededServer, ...] = ()) -> Reco
         token=f"token-{revision}",
         request_id=f"request-{revision}",
         origin=revision,
-        config=CONFIG,
+        config=CONFIGS[rollout],
         digest=f"digest-{revision}",
         model_type="",
         cause="deployed",
@@ -40,7 +41,7 @@ def record(revision: int, supersedes: tuple[SupersededServer, ...] = ()) -> Reco
     )
 
 
-RECORDS = {revision: record(revision) for revision in range(1, 6)}
+RECORDS = {(number, rollout): record(number, rollout=rollout) for number in range(1, 6) for rollout in CONFIGS}
 
 
 def observed(
@@ -48,13 +49,14 @@ def observed(
     condition: Condition,
     wanted: Wanted = Wanted.RUNNING,
     *,
+    rollout: str = "replace",
     ready_s: float = 10,
     **fields: object,
 ) -> Observed:
     phases = {Condition.CREATED: Phase.CREATED, Condition.ENDED: Phase.ENDED}
     ending = Ending(exit_code=7, message="exit code 7", ago_s=100) if condition is Condition.ENDED else None
     workload = Workload(
-        record=RECORDS[revision],
+        record=RECORDS[revision, rollout],
         wanted=wanted,
         cause="a test says so",
         phase=phases.get(condition, Phase.RUNNING),
@@ -114,11 +116,11 @@ class IdealWorld:
 
     @staticmethod
     def _ready(o: Observed) -> Observed:
-        return observed(o.revision, Condition.READY, o.workload.wanted)
+        return observed(o.revision, Condition.READY, o.workload.wanted, rollout=o.workload.record.config.rollout)
 
     @staticmethod
     def _ended(o: Observed) -> Observed:
-        return observed(o.revision, Condition.ENDED, o.workload.wanted)
+        return observed(o.revision, Condition.ENDED, o.workload.wanted, rollout=o.workload.record.config.rollout)
 
     @staticmethod
     def _marked(o: Observed, wanted: Wanted) -> Observed:

@@ -28,7 +28,7 @@ class MemoryEngine:
 
     def probe(self, workloads: Sequence[Workload], deadline_s: float) -> dict[Ref, Readiness]:
         with self._platform.lock:
-            asked = ((w.ref, self._of(w.ref)) for w in workloads)
+            asked = ((ref, self._of(ref)) for ref in (workload.ref for workload in workloads))
             return {ref: stored.run.readiness() for ref, stored in asked if stored and stored.run}
 
     def create(self, spec: WorkloadSpec) -> Workload:
@@ -63,6 +63,7 @@ class MemoryEngine:
             stored = self._of(ref)
             if stored and stored.run:
                 stored.run.end(0 if grace_s else KILLED)
+                stored.starts = 0
 
     def delete(self, ref: Ref) -> None:
         with self._platform.lock:

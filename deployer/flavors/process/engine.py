@@ -84,6 +84,7 @@ class ProcessEngine:
     def stop(self, ref: Ref, grace_s: float) -> None:
         with self._ours(ref, f"{ref} could not be stopped") as folder:
             if folder:
+                folder.forget_starts()
                 folder.stop(grace_s)
 
     def delete(self, ref: Ref) -> None:

@@ -198,6 +198,14 @@ def test_stop_ends_it_and_start_brings_it_back_on_the_same_port(engine: ProcessE
     assert (again.phase, again.starts, again.address) == (Phase.RUNNING, 1, workload.address)
 
 
+def test_what_was_stopped_died_no_death_of_its_own_so_its_starts_are_counted_anew(engine: ProcessEngine) -> None:
+    workload = started(engine, spec())
+    engine.stop(workload.ref, 5)
+    assert look(engine, workload.ref).starts == 0
+    engine.start(workload.ref)
+    assert look(engine, workload.ref).starts == 1
+
+
 def test_starts_are_counted_until_it_is_marked_running_anew(engine: ProcessEngine) -> None:
     workload = started(engine, spec(argv=(*TELLS,)))
     for _ in range(2):
