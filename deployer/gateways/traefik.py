@@ -17,6 +17,8 @@ from deployer.ports import LOOPBACK
 DEFAULT_PORT = 8400
 POLL_S = 0.015
 BROUGHT_BACK_WITHIN_S = 2.0
+BLIND_FOR_S = 2.0
+"""For how long a proxy that sees no route any more may finish its requests."""
 ENSURE_LOCK_S = 3 * START_S
 
 
@@ -33,25 +35,28 @@ class TraefikGateway:
         self, folder: Path, port: int | None = None, binary: Path | None = None, *, default_port: int = DEFAULT_PORT
     ) -> None:
         folder = folder.absolute()
-        self._folder = folder
+        self.folder = folder
         self._files = RouteFiles(folder)
         self._proxy = TraefikProcess(folder, self._files.watched, port, default_port, binary)
 
     def ensure(self) -> None:
         """See to it that the proxy runs and answers; a few milliseconds where it does.
 
-        A hung one is left alone: ending it would end every server's URL for a while.
+        A hung one is left alone: ending it would end every server's URL for a while. One whose folder was erased
+        sees no route any more, so it is ended and started anew, on the same port.
 
         Raises:
             GatewayDown: it does not come up, or hangs.
             PortTaken: the port asked for, or the one of its URLs, belongs to somebody else.
             EngineError: no Traefik is installed, or it serves on another port than the one asked for.
         """
-        if self._proxy.answers():
+        if self._files.are_watched and self._proxy.answers():
             return
         self._files.make_folders()
-        with storage("start the gateway"), locked(self._folder / "ensure.lock", ENSURE_LOCK_S):
-            if self._proxy.outlasts_silence():
+        with storage("start the gateway"), locked(self.folder / "ensure.lock", ENSURE_LOCK_S):
+            if not self._files.are_watched:
+                self._proxy.stop(BLIND_FOR_S)
+            elif self._proxy.outlasts_silence():
                 return
             self._files.provide_certificate()
             self._files.tidy()

@@ -32,6 +32,11 @@ class RouteFiles:
         """The folder that is the proxy's alone."""
         return self.folder / "routes"
 
+    @property
+    def are_watched(self) -> bool:
+        """Whether the folder is still the one that the proxy began to watch: what was put there first is there."""
+        return (self.watched / traefik_certificate.FILE_NAME).exists()
+
     def path(self, server: str) -> Path:
         """Where the server's route is."""
         return self.watched / f"{server}.yml"

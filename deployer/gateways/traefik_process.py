@@ -1,6 +1,7 @@
 """One Traefik a folder: started once, found again by everyone, and never part of a deploy."""
 
 import time
+from functools import cached_property
 from pathlib import Path
 
 import psutil
@@ -8,7 +9,8 @@ import psutil
 from deployer.errors import EngineError, GatewayDown, PortTaken
 from deployer.gateways.files import replace_file
 from deployer.gateways.traefik_admin import TraefikAdmin
-from deployer.gateways.traefik_settings import Address, environment, find_binary, settings_file
+from deployer.gateways.traefik_lost import lost_proxies
+from deployer.gateways.traefik_settings import Address, environment, find_binary, settings_file, told_by
 from deployer.ports import LOOPBACK, free_port, is_taken
 from deployer.processes.held import HeldProcess
 
@@ -32,6 +34,7 @@ class TraefikProcess:
 
     def __init__(self, folder: Path, routes: Path, port: int | None, default_port: int, binary: Path | None) -> None:
         self._folder = folder
+        self._settings = folder / "traefik.yml"
         self._routes = routes
         self._port = port
         self._default_port = default_port
@@ -46,8 +49,13 @@ class TraefikProcess:
     @property
     def expected_port(self) -> int:
         """The port it was last started on; before that, the one it would be started on first."""
-        address = self.address
+        address = self.address or self._lost_address
         return address.port if address else self._port or self._default_port
+
+    @cached_property
+    def _lost_address(self) -> Address | None:
+        """That of a proxy whose folder was erased; looked for once, as it takes a look at every process."""
+        return next(filter(None, (lost.address() for lost in lost_proxies(self._settings))), None)
 
     def runs(self) -> bool:
         """Whether the process lives, whether or not it answers."""
@@ -60,7 +68,7 @@ class TraefikProcess:
             EngineError: it does, on another port than the one asked for.
         """
         address = self.address
-        if address is None or not self.runs() or not TraefikAdmin(address.admin).answers():
+        if address is None or not self.runs() or not TraefikAdmin(address.admin).serves_on(address.port):
             return False
         if self._port not in (None, address.port):
             raise EngineError(
@@ -93,6 +101,9 @@ class TraefikProcess:
             GatewayDown: it ended, or does not answer.
         """
         binary, served = find_binary(self._binary), self.address
+        for lost in lost_proxies(self._settings):
+            served = served or lost.address()
+            lost.end()
         for _ in range(ATTEMPTS):
             address = self._choose_address(served)
             self._launch(binary, address)
@@ -123,17 +134,16 @@ class TraefikProcess:
         return Address(port, admin)
 
     def _launch(self, binary: Path, address: Address) -> None:
-        settings = self._folder / "traefik.yml"
-        replace_file(settings, settings_file(self._routes, address), self._folder / "scratch")
+        replace_file(self._settings, settings_file(self._routes, address), self._folder / "scratch")
         replace_file(self._folder / "address", address.told(), self._folder / "scratch")
         self._process.prepare()
-        self._process.start([str(binary), f"--configFile={settings}"], environment(), deadline_s=START_S)
+        self._process.start([str(binary), told_by(self._settings)], environment(), deadline_s=START_S)
 
     def _comes_up(self, address: Address) -> bool:
         """Whether it serves on both ports; False where it ended instead."""
         until = time.monotonic() + START_S
         while self.runs():
-            if self._owns(address) and TraefikAdmin(address.admin).answers():
+            if self._owns(address) and TraefikAdmin(address.admin).serves_on(address.port):
                 return True
             if time.monotonic() >= until:
                 raise self._hangs()

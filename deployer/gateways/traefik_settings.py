@@ -66,6 +66,11 @@ def settings_file(routes: Path, address: Address) -> str:
     )
 
 
+def told_by(settings: Path) -> str:
+    """The argument that has a proxy follow that settings file."""
+    return f"--configFile={settings}"
+
+
 def environment() -> dict[str, str]:
     """All that the proxy gets of our environment: no secret of the deployer's, no TRAEFIK_ variable."""
     return {name: os.environ[name] for name in INHERITED if name in os.environ}

@@ -1,10 +1,11 @@
 """The process flavor for the suite."""
 
 import os
+import shutil
 import signal
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
@@ -15,13 +16,10 @@ import psutil
 from deployer.engine import Phase, Workload
 from deployer.flavors.process.deployer import ProcessModelDeployer
 from deployer.flavors.process.settings import ProcessSettings
-from deployer.gateways.traefik_settings import Address
 from deployer.ports import free_port
-from deployer.processes.held import HeldProcess
 from deployer.server import ModelServer
-from deployer.testing import model_server, stranger
+from deployer.testing import model_server, proxy, stranger
 from deployer.testing.harness import ModelFolder, Trait
-from deployer.testing.impostor import impostor
 from deployer.testing.over_http import HttpHarness
 from deployer.testing.stranger import Stranger
 
@@ -50,7 +48,10 @@ class ProcessHarness(ModelFolder, HttpHarness):
     def kill(self, server: ModelServer) -> None:
         """SIGKILL for its process; returns once the platform says that it does not run."""
         os.kill(self._pid(server), signal.SIGKILL)
-        _await(lambda: self._serving(server).phase is not Phase.RUNNING, f"{server.name} was killed and still runs")
+        until = time.monotonic() + GONE_WITHIN_S
+        while self._serving(server).phase is Phase.RUNNING:
+            assert time.monotonic() < until, f"{server.name} was killed and still runs"
+            time.sleep(0.01)
 
     def hang(self, server: ModelServer) -> None:
         """The suite's model server hangs on USR2."""
@@ -64,18 +65,14 @@ class ProcessHarness(ModelFolder, HttpHarness):
         with stranger.stranger(pid) as theirs:
             yield theirs
 
-    @contextmanager
-    def gateway_down(self) -> Iterator[None]:
-        """Kill its proxy, and let a stranger that says yes to everything have both of its ports."""
-        self.deployer().gateway.ensure()
-        folder = self.state_dir / "gateway"
-        address, proxy = Address.remembered(folder / "address"), HeldProcess(folder / "proxy")
-        identity = proxy.identity()
-        assert address and identity
-        os.kill(identity.pid, signal.SIGKILL)
-        _await(lambda: not proxy.held(), "the gateway was killed and still runs")
-        with impostor(address.port, address.admin):
-            yield
+    def gateway_down(self) -> AbstractContextManager[None]:
+        """Its proxy is dead, and a stranger has its ports."""
+        return proxy.killed(self.deployer().gateway)
+
+    def erase_all_but_records(self) -> None:
+        """Remove the folders of the gateway, which runs on, and of the models."""
+        for name in ("gateway", "models"):
+            shutil.rmtree(self.state_dir / name)
 
     def leftovers(self) -> list[str]:
         """Servers that no workload has, and folders and files that nobody needs any more."""
@@ -120,13 +117,6 @@ class ProcessHarness(ModelFolder, HttpHarness):
             argv = process.info["cmdline"] or []
             if process.info["status"] != psutil.STATUS_ZOMBIE and any(str(self.state_dir) in part for part in argv):
                 yield process, argv
-
-
-def _await(condition: Callable[[], bool], otherwise: str) -> None:
-    until = time.monotonic() + GONE_WITHIN_S
-    while not condition():
-        assert time.monotonic() < until, otherwise
-        time.sleep(0.01)
 
 
 def _port(workload: Workload) -> int:
