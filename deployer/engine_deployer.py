@@ -210,7 +210,7 @@ class EngineModelDeployer(BaseModelDeployer):
         return Lifecycle(self._platform, self._executor(self._tell))
 
     def _executor(self, on_progress: OnProgress) -> Executor:
-        return Executor(self._platform, on_progress, self._remove_superseded)
+        return Executor(self._platform, on_progress, self._remove_superseded, self._preparer.fetch_again)
 
     def _remove_superseded(self, uuid: UUID, revision: int) -> None:
         self._lifecycle.remove_superseded(uuid, revision)

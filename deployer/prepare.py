@@ -8,7 +8,7 @@ from uuid import UUID
 from deployer import provenance
 from deployer.config import ModelServerConfig, Provenance
 from deployer.errors import ModelError, ModelGone
-from deployer.records.record import HistoryEntry
+from deployer.records.record import HistoryEntry, Record
 from deployer.rollout.steps import Action, OnProgress, Progress, Step
 from deployer.rollout.wish import Wish
 from deployer.runtimes import runtime_of
@@ -49,8 +49,16 @@ class Preparer:
             ModelGone: its bytes can no longer be had.
         """
         if not self._store.has(entry.digest):
-            self._fetch_again(entry)
+            self._fetch_again(entry.number, entry.config, entry.digest)
         return self._wish(entry.config, entry.digest, request_id, cause, uuid=uuid, origin=entry.origin)
+
+    def fetch_again(self, record: Record) -> None:
+        """Bring back the bytes of a revision from its URI.
+
+        Raises:
+            ModelGone: its URI holds them no longer.
+        """
+        self._fetch_again(record.revision, record.config, record.digest)
 
     def _wish(
         self,
@@ -81,14 +89,14 @@ class Preparer:
         with self._told(config, f"the model at {config.model_uri} is copied and hashed"):
             return self._store.add(config.model_uri)
 
-    def _fetch_again(self, entry: HistoryEntry) -> None:
+    def _fetch_again(self, revision: int, config: ModelServerConfig, digest: str) -> None:
         """From the URI, if what stands there is still the same."""
         try:
-            digest = self._fetch(entry.config)
+            found = self._fetch(config)
         except ModelError as error:
-            raise _gone(entry, error.what) from error
-        if digest != entry.digest:
-            raise _gone(entry, f"{entry.config.model_uri} holds another model now.")
+            raise _gone(revision, digest, error.what) from error
+        if found != digest:
+            raise _gone(revision, digest, f"{config.model_uri} holds another model now.")
 
     @contextmanager
     def _told(self, config: ModelServerConfig, cause: str) -> Iterator[None]:
@@ -104,9 +112,9 @@ def _deployed_by(origin: Provenance | None) -> str:
     return "deployed"
 
 
-def _gone(entry: HistoryEntry, why: str) -> ModelGone:
+def _gone(revision: int, digest: str, why: str) -> ModelGone:
     return ModelGone(
-        f"The model of revision {entry.number} (digest {entry.digest}) can no longer be had: {why}",
-        serving="What served before serves on.",
+        f"The model of revision {revision} (digest {digest}) can no longer be had: {why}",
+        serving="What serves now serves on.",
         hint="Put the same model back at its URI, choose another revision, or deploy a model that can be had.",
     )

@@ -71,6 +71,10 @@ class Harness(Protocol):
         """While the context is open no URL answers, and the gateway neither comes up nor acknowledges anything."""
         ...
 
+    def erase_all_but_records(self) -> None:
+        """Lose the routes, the caches and the model store, as their folders may be lost; what runs goes on."""
+        ...
+
     def leftovers(self) -> list[str]:
         """What is there and belongs to no workload, in words: processes, folders, half-made files."""
         ...

@@ -1,5 +1,6 @@
 """The memory flavor for the suite."""
 
+import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -137,6 +138,11 @@ class MemoryHarness(ModelFolder):
             yield
         finally:
             self._down.clear()
+
+    def erase_all_but_records(self) -> None:
+        """Clear the routes and the folder of models."""
+        self._platform.routes.by_server.clear()
+        shutil.rmtree(self.root / "store")
 
     def leftovers(self) -> list[str]:
         """Broken-off copies of models."""
