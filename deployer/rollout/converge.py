@@ -1,7 +1,5 @@
 """Look, plan, carry out the next step, and again, until nothing is left to do."""
 
-import contextlib
-
 from deployer.errors import Conflict, DeployerError, Transient
 from deployer.rollout.execute import Executor
 from deployer.rollout.observe import Observer
@@ -35,19 +33,22 @@ class Converger:
         self.raise_failure(view)
         return None
 
-    def carry_out(self, view: ServerView, step: Step) -> None:
-        """A conflict is no failure: somebody else moved, and the next look shows it.
+    def carry_out(self, view: ServerView, step: Step) -> bool:
+        """Whether it was done. A conflict is no failure: somebody else moved, and the next look shows it.
 
         Raises:
             Transient: the platform or the gateway does not answer; nothing else is tried.
         """
         try:
-            with contextlib.suppress(Conflict):
-                self._executor.execute(view, step)
+            self._executor.execute(view, step)
+        except Conflict:
+            return False
         except Transient:
             raise
         except DeployerError as error:
             self._failures[view.server, step] = error
+            return False
+        return True
 
     def converge(self, server: str, deadline: Deadline, wait: bool = True) -> ServerView:
         """Go on until the plan is empty (or, without `wait`, only waits), or the deadline has passed.

@@ -4,6 +4,7 @@ import contextlib
 import time
 
 from deployer.errors import DeployerError
+from deployer.gateway import Backend
 from deployer.rollout import failures
 from deployer.rollout.claim import Claimer
 from deployer.rollout.close import Closer
@@ -80,16 +81,15 @@ class Deploy:
             step = self._converger.next_step(view)
             if fate is Fate.SERVES and self._arrived(view, step, claim, deadline):
                 return view
-            if step:
-                deadline = deadline.without(self._seconds_to_end(view, step))
-            else:
+            if step is None:
                 time.sleep(HANGING_PAUSE_S)
-
-    def _seconds_to_end(self, view: ServerView, step: Step) -> float:
-        """Carry it out; what an old revision took to drain and to end counts against nobody's timeout."""
-        began = time.monotonic()
-        self._converger.carry_out(view, step)
-        return time.monotonic() - began if step.action is Action.RETIRE else 0.0
+                continue
+            began = time.monotonic()
+            done = self._converger.carry_out(view, step)
+            if done and (backend := _traffic_of(step, claim)):
+                served = view.routed_to(backend)
+            if step.action is Action.RETIRE:  # What an old revision takes to end counts against nobody's timeout.
+                deadline = deadline.without(time.monotonic() - began)
 
     def _arrived(self, view: ServerView, step: Step | None, claim: Claim, deadline: Deadline) -> bool:
         """Whether nothing is left to do for what the route names; to wait for a later one is that one's deployer's.
@@ -140,6 +140,12 @@ class Deploy:
         with contextlib.suppress(DeployerError):
             return self._observer.look(view.server)
         return view
+
+
+def _traffic_of(step: Step, claim: Claim) -> Backend | None:
+    """The backend by which a step gives the claimed revision its traffic, if it does."""
+    mine = step.ref is not None and step.ref.token == claim.record.token
+    return step.backend if mine and step.backend and step.backend.address else None
 
 
 def _mine(view: ServerView, claim: Claim) -> Observed:

@@ -1,5 +1,6 @@
 """Carrying out a plan's steps; decides nothing."""
 
+import contextlib
 import time
 from collections.abc import Callable
 from uuid import UUID
@@ -118,7 +119,8 @@ class Executor:
         assert step.backend
         high = max(view.route.high, step.backend.revision)
         tag = self._gateway.write(view.server, (step.backend,), high, view.route.tag)
-        self._gateway.acknowledge(view.server, tag, ACKNOWLEDGED_WITHIN_S)
+        with contextlib.suppress(RouteMoved):  # It was written all the same, and another one after it.
+            self._gateway.acknowledge(view.server, tag, ACKNOWLEDGED_WITHIN_S)
 
     def _retire(self, view: ServerView, observed: Observed) -> None:
         """Whoever stops what served acknowledges first and waits the whole drain, however often it was done before."""

@@ -1,7 +1,7 @@
 """One model server as it was observed: plain data, and what follows from it alone."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
 from uuid import UUID
@@ -164,6 +164,10 @@ class ServerView:
     def made_for(self, request_id: str) -> Observed | None:
         """The highest open revision that this request made, or an earlier try of it."""
         return next((o for o in reversed(self.open) if o.workload.record.request_id == request_id), None)
+
+    def routed_to(self, backend: Backend) -> "ServerView":
+        """The same once that backend has all the traffic."""
+        return replace(self, route=Route((backend,), max(self.route.high, backend.revision), self.route.tag))
 
     def with_token(self, token: str) -> Observed | None:
         return next((o for o in self.workloads if o.workload.record.token == token), None)

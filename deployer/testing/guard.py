@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Collection
 
 from deployer.gateway import Route
+from deployer.records.names import platform_name
 from deployer.server import ModelServer
 from deployer.testing.faults import Call, Do
 from deployer.testing.harness import Harness
@@ -26,6 +27,7 @@ class Guard:
         self._answered: dict[str, str] = {}
         self._left: dict[str, set[int]] = defaultdict(set)
         self._high: dict[str, int] = {}
+        self._servers: dict[str, ModelServer] = {}
         self.seen: list[str] = []
 
     def around(self, call: Call, do: Do) -> object:
@@ -61,7 +63,9 @@ class Guard:
 
     def _silent(self) -> list[str]:
         """Of those that have answered once."""
-        return [text for server in self._eyes.find_model_server() for text in self._of_answer(server)]
+        if self._high.keys() - {platform_name(name) for name in self._servers}:
+            self._servers |= {server.name: server for server in self._eyes.find_model_server()}
+        return [text for server in self._servers.values() for text in self._of_answer(server)]
 
     def _of_answer(self, server: ModelServer) -> list[str]:
         reply, before = self._harness.ask(server), self._answered.get(server.name)

@@ -1,5 +1,6 @@
 """Everything that a deployer can be asked to do, with what stands before it and how it may end."""
 
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,6 +9,7 @@ from deployer.config import Drain, ModelServerConfig, Probes
 from deployer.engine_deployer import EngineModelDeployer
 from deployer.errors import EngineError, RevisionRefused
 from deployer.server import ModelServer
+from deployer.testing.faults import Call, Watch, befall
 from deployer.testing.harness import Harness
 
 End = Mapping[str, str]
@@ -174,3 +176,16 @@ OPERATIONS = (
     Operation("delete", _one, _delete, ({}, {"": STOPPED}, {"": "v1"}), interrupts=("",)),
     Operation("reconcile", _dead_and_under_way, _reconcile, ({"": "v2", "-w": "w1"},)),
 )
+
+
+def calls_of(harness: Harness, operation: Operation, name: str) -> list[Call]:
+    """Those that the operation makes where nothing befalls it.
+
+    Args:
+        name: of the server that it is about.
+    """
+    stage, watch = Stage(harness, name), Watch()
+    server = operation.prepare(stage)
+    with contextlib.suppress(*operation.raises):
+        operation.act(stage, befall(harness.deployer(), watch), server)
+    return watch.calls

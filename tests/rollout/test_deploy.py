@@ -94,6 +94,14 @@ def test_it_returns_when_the_old_one_is_gone_though_a_later_one_is_on_its_way(ha
     assert running(harness) == [2, 3]
 
 
+def test_it_is_told_that_it_served_though_it_was_replaced_before_it_looked_again(harness: MemoryHarness) -> None:
+    deployer, other = harness.deployer(), harness.deployer()
+    deployer.deploy_model(harness.config("v1"), replace=True)
+    meddling.after(deployer.gateway, "write", lambda: other.deploy_model(harness.config("v3"), replace=True))
+    server = deployer.deploy_model(harness.config("v2"), replace=True, timeout=5)
+    assert (server.revision, only_server(harness).revision) == (2, 3)
+
+
 def test_who_joins_waits_for_the_proxy_too(harness: MemoryHarness) -> None:
     """The deployer that wrote the route may still be waiting for its acknowledgement."""
     harness.deployer().deploy_model(harness.config("v1"), replace=True)

@@ -12,7 +12,7 @@ from deployer.testing.operations import OPERATIONS, Deploying, Operation
 from deployer.testing.trials import BEFALLINGS, Trial, Trier
 
 DEPLOYS = [operation for operation in OPERATIONS if isinstance(operation.act, Deploying)]
-GOOD_DEPLOYS = [operation for operation in DEPLOYS if not operation.raises]
+DEPLOYS_OF_ONE = [operation for operation in DEPLOYS if not operation.raises and not operation.target]
 DEATHS, FREEZES = ["dies before", "dies after"], ["is frozen before", "is frozen after"]
 
 
@@ -40,7 +40,7 @@ def test_wherever_a_deployer_dies_the_next_deploy_of_the_same_comes_to_its_end(
 
 @pytest.mark.parametrize("other", ["stops", "deletes"])
 @pytest.mark.parametrize("befalling", FREEZES)
-@pytest.mark.parametrize("operation", GOOD_DEPLOYS, ids=lambda operation: operation.name)
+@pytest.mark.parametrize("operation", DEPLOYS_OF_ONE, ids=lambda operation: operation.name)
 def test_wherever_a_deployer_is_frozen_while_another_ends_its_server_it_is_told_so(
     tmp_path: Path, operation: Operation, befalling: str, other: str
 ) -> None:

@@ -30,6 +30,10 @@ PARTS = (
     "gateway_down",
     "rivals",
     "repeats",
+    "befallen",
+    "broken_off",
+    "erased",
+    "recreate",
     "aftermath",
 )
 _NAMES = [f"{__name__}.{part}" for part in PARTS]

@@ -1,0 +1,129 @@
+"""Scenarios 35 and 36: rollouts that a stop, a deadline or an interruption ends."""
+
+import threading
+import time
+
+import pytest
+
+from deployer.engine_deployer import EngineModelDeployer
+from deployer.errors import RolloutTimeout, ServerStopped
+from deployer.server import ModelServer, State
+from deployer.testing.faults import Death, Failure, Freeze, Killed, befall, nth
+from deployer.testing.hammer import Reply
+from deployer.testing.harness import Harness
+
+BEFORE_THE_ROUTE = [
+    ("store.add", True),
+    ("engine.create", False),
+    ("engine.create", True),
+    ("engine.start", False),
+    ("engine.start", True),
+    ("gateway.write", False),
+]
+"""Calls of a replace, each with whether they have taken effect."""
+AFTER_THE_ROUTE = [
+    ("gateway.write", True),
+    ("gateway.acknowledge", False),
+    ("engine.stop", False),
+    ("engine.stop", True),
+    ("engine.delete", True),
+]
+STARTS_S = 2.0
+ENDS_WITHIN_S = 30.0
+
+
+@pytest.mark.parametrize("already", ["serves", "is new"])
+def test_35_a_stop_during_a_rollout_ends_it_and_a_start_gives_exactly_one_server(
+    harness: Harness, already: str
+) -> None:
+    deployer = harness.deployer()
+    if already == "serves":
+        deployer.deploy_model(harness.config("v1"))
+    freeze = Freeze(nth("engine.start"), after=True)
+    rollout = _Rollout(befall(harness.deployer(), freeze), harness)
+    assert freeze.frozen.wait(ENDS_WITHIN_S)
+    (server,) = deployer.find_model_server()
+    deployer.stop_model_server(server.uuid)
+    freeze.thaw()
+    assert isinstance(rollout.ended(), ServerStopped)
+    (stopped,) = harness.deployer().find_model_server()
+    assert (stopped.uuid, stopped.state) == (server.uuid, State.STOPPED)
+    harness.deployer().reconcile()
+    assert not harness.ask(server).ok
+    harness.deployer().start_model_server(server.uuid)
+    (started,) = harness.deployer().find_model_server(running=True)
+    assert started.uuid == server.uuid
+    assert harness.ask(server).answer == ("v1" if already == "serves" else "v2")
+
+
+def test_36_a_deploy_that_timed_out_never_goes_live_later(harness: Harness) -> None:
+    deployer = harness.deployer()
+    server = deployer.deploy_model(harness.config("v1"))
+    began = time.monotonic()
+    with pytest.raises(RolloutTimeout, match="was closed and will not serve"):
+        deployer.deploy_model(harness.config("v2", delay_s=STARTS_S), replace=True, timeout=1)
+    while time.monotonic() < began + STARTS_S + 1:
+        harness.deployer().reconcile()
+        assert harness.ask(server) == Reply(200, "v1", 1)
+
+
+@pytest.mark.parametrize(("call", "after"), BEFORE_THE_ROUTE)
+def test_36_a_deploy_that_was_interrupted_before_its_route_never_goes_live_later(
+    harness: Harness, call: str, after: bool
+) -> None:
+    server = _interrupted(harness, call, after)
+    assert [found.revision for found in harness.deployer().find_model_server()] == [1]
+    harness.deployer().reconcile()
+    assert harness.ask(server) == Reply(200, "v1", 1)
+
+
+@pytest.mark.parametrize(("call", "after"), AFTER_THE_ROUTE)
+def test_36_a_deploy_that_was_interrupted_after_its_route_goes_forward(
+    harness: Harness, call: str, after: bool
+) -> None:
+    server = _interrupted(harness, call, after)
+    assert harness.ask(server) == Reply(200, "v2", 2)
+    harness.deployer().reconcile()
+    assert harness.ask(server) == Reply(200, "v2", 2)
+
+
+@pytest.mark.parametrize(("call", "after"), BEFORE_THE_ROUTE[2:])
+def test_36_a_deploy_whose_deployer_was_killed_is_completed_by_reconcile(
+    harness: Harness, call: str, after: bool
+) -> None:
+    server = harness.deployer().deploy_model(harness.config("v1"))
+    with pytest.raises(Killed):
+        befall(harness.deployer(), Death(nth(call), after)).deploy_model(harness.config("v2"), replace=True)
+    assert harness.ask(server) == Reply(200, "v1", 1)
+    harness.deployer().reconcile()
+    assert harness.ask(server) == Reply(200, "v2", 2)
+
+
+def _interrupted(harness: Harness, call: str, after: bool) -> ModelServer:
+    """A server that is being replaced while its deployer's user says no."""
+    server = harness.deployer().deploy_model(harness.config("v1"))
+    deployer = befall(harness.deployer(), Failure(nth(call), KeyboardInterrupt(), after))
+    with pytest.raises(KeyboardInterrupt):
+        deployer.deploy_model(harness.config("v2"), replace=True)
+    return server
+
+
+class _Rollout:
+    """A deploy in a thread of its own."""
+
+    def __init__(self, deployer: EngineModelDeployer, harness: Harness) -> None:
+        self._error: Exception | None = None
+        self._thread = threading.Thread(target=self._deploy, args=(deployer, harness), name="rollout", daemon=True)
+        self._thread.start()
+
+    def ended(self) -> Exception | None:
+        """What its caller was told, once it has ended."""
+        self._thread.join(ENDS_WITHIN_S)
+        assert not self._thread.is_alive(), "the rollout goes on"
+        return self._error
+
+    def _deploy(self, deployer: EngineModelDeployer, harness: Harness) -> None:
+        try:
+            deployer.deploy_model(harness.config("v2"), replace=True)
+        except Exception as error:
+            self._error = error
