@@ -14,7 +14,7 @@ ENDED = "ended"
 ADDRESS = "address"
 LOG = "log"
 RUNNING = "running"
-CHUNK = 1 << 20
+CHUNK = 1 << 16
 
 
 def write(path: Path, content: object) -> None:

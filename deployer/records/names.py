@@ -4,12 +4,14 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Container
+from functools import lru_cache
 
 PLAIN = re.compile(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?")
 RESERVED = re.compile(r".*-([0-9a-f]{8}|r[0-9]+)")
 SLUG_LENGTH = 40
 
 
+@lru_cache(maxsize=16 * 1024)
 def platform_name(name: str) -> str:
     """The name as DNS labels, paths and container names take it.
 
