@@ -34,16 +34,16 @@ class Closer:
                 break
             with contextlib.suppress(Conflict):
                 self._executor.close(view, mine, cause)
-        self.clear(claim)
+        if claim.own:
+            self.clear(claim)
         return True
 
     def clear(self, claim: Claim) -> None:
         """Stop and remove what is left over, and bring back what made room; what cannot be done now is reconcile's."""
-        if claim.own:
-            with contextlib.suppress(DeployerError):
-                view = self._converged(claim, wait=False)
-                if claim.record.config.rollout == "recreate" and view.target and view.serves(view.target):
-                    self._converged(claim, wait=True)
+        with contextlib.suppress(DeployerError):
+            view = self._converged(claim, wait=False)
+            if claim.record.config.rollout == "recreate" and view.target and view.serves(view.target):
+                self._converged(claim, wait=True)
 
     def _converged(self, claim: Claim, wait: bool) -> ServerView:
         converger = Converger(self._observer, self._executor)

@@ -14,6 +14,7 @@ from deployer.testing.harness import Harness
 
 End = Mapping[str, str]
 """What each server's URL answers, or its state where it answers nothing; by what its name has beyond the stage's."""
+RECREATE = {"rollout": "recreate"}
 STOPPED, FAILED = "stopped", "failed"
 
 
@@ -161,6 +162,15 @@ OPERATIONS = (
         ({"-3": "d1"}, {"": "a1", "-2": "b1", "-3": "c1"}),
         interrupts=("", "-2"),
         target="-3",
+    ),
+    Operation("recreate", _one, Deploying("v2", fields=RECREATE), ({"": "v2"}, {"": "v1"}), interrupts=("",)),
+    Operation(
+        "recreate, refused",
+        _one,
+        Deploying("v2", "exit", fields=RECREATE),
+        ({"": "v1"},),
+        (RevisionRefused,),
+        interrupts=("",),
     ),
     Operation("deploy over a stopped server", _stopped, Deploying("v2"), ({"": "v2"}, {"": STOPPED})),
     Operation("rollback", _two_revisions, _rollback, ({"": "v1"}, {"": "v2"})),
