@@ -21,6 +21,7 @@ class Trait(StrEnum):
     REQUESTS_TAKE_NO_TIME = "requests take no time"
     NO_PIDS = "no pids"
     NO_CHOSEN_PIDS = "no chosen pids"
+    ONE_PROCESS = "one process"
 
 
 class Harness(Protocol):

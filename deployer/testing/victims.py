@@ -100,12 +100,9 @@ class Victim:
     def frozen(self, within_s: float = FROZEN_WITHIN_S) -> bool:
         """Whether it came to stand still; False where it ended, or did not in time."""
         until = time.monotonic() + within_s
-        while self._process.is_alive() and time.monotonic() < until:
-            with suppress(psutil.NoSuchProcess):
-                if psutil.Process(self._process.pid).status() == psutil.STATUS_STOPPED:
-                    return True
+        while self._process.is_alive() and not self._stopped() and time.monotonic() < until:
             time.sleep(POLL_S)
-        return False
+        return self._stopped()
 
     def told(self, within_s: float = ENDS_WITHIN_S) -> Any:
         """What its caller is told: what was returned, or raised.
@@ -124,6 +121,12 @@ class Victim:
         if raised:
             raise raised
         return returned
+
+    def _stopped(self) -> bool:
+        try:
+            return psutil.Process(self._process.pid).status() == psutil.STATUS_STOPPED
+        except psutil.NoSuchProcess:
+            return False
 
     def _signal(self, number: signal.Signals) -> None:
         if self._process.is_alive():

@@ -32,6 +32,7 @@ PARTS = (
     "repeats",
     "befallen",
     "broken_off",
+    "killed",
     "erased",
     "recreate",
     "aftermath",

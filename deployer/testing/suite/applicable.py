@@ -2,6 +2,7 @@
 
 from deployer.testing.harness import Trait
 
+KILLED_ALIKE = "whoever kills a deployer there kills the platform with it"
 NOT_APPLICABLE: dict[tuple[str, Trait], str] = {
     ("test_15_slow_requests_in_flight_finish", Trait.REQUESTS_TAKE_NO_TIME): "none is ever in flight",
     (
@@ -12,6 +13,9 @@ NOT_APPLICABLE: dict[tuple[str, Trait], str] = {
         "test_29_a_recycled_pid_is_never_signalled",
         Trait.NO_CHOSEN_PIDS,
     ): "only root, on Linux, can have a pid given out again at once",
+    ("test_25_a_deployer_killed_for_real_at_a_call_of_a_replace_fails_no_request", Trait.ONE_PROCESS): KILLED_ALIKE,
+    ("test_25_a_deployer_killed_for_real_in_any_operation_leaves_what_reconcile_ends", Trait.ONE_PROCESS): KILLED_ALIKE,
+    ("test_34_a_deployer_frozen_for_real_at_a_call_of_a_replace_fails_no_request", Trait.ONE_PROCESS): KILLED_ALIKE,
 }
 """By the scenario's test and the trait."""
 
