@@ -2,6 +2,7 @@
 
 from deployer.errors import Conflict, DeployerError, Transient
 from deployer.rollout.execute import Executor
+from deployer.rollout.failures import still_serving
 from deployer.rollout.observe import Observer
 from deployer.rollout.plan import plan
 from deployer.rollout.steps import Action, Step
@@ -70,4 +71,5 @@ class Converger:
         """Raise why a step failed that is still to be done, if one did."""
         for step in plan(view):
             if error := self._failures.get((view.server, step)):
+                error.serving = error.serving or still_serving(view)
                 raise error

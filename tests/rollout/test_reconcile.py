@@ -67,7 +67,7 @@ def test_an_error_in_one_server_is_reported_and_stops_no_other(tmp_path: Path) -
     deployer.__dict__["engine"] = PickyEngine(deployer.engine, "b")
     report = deployer.reconcile()
     (failed,) = report.failed
-    assert (failed.name, failed.error) == ("b", "b-r1 may not start\nAsk nicely.")
+    assert (failed.name, failed.error) == ("b", "b-r1 may not start\nThe route still names revision 1.\nAsk nicely.")
     states = {server.name: server.state for server in deployer.find_model_server()}
     assert states == {"a": State.READY, "b": State.FAILED, "c": State.READY}
 
