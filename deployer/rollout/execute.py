@@ -116,9 +116,9 @@ class Executor:
             self._engine.start(observed.ref)
 
     def _route(self, view: ServerView, step: Step) -> None:
-        assert step.backend
-        high = max(view.route.high, step.backend.revision)
-        tag = self._gateway.write(view.server, (step.backend,), high, view.route.tag)
+        split = (step.backend,) if step.backend else ()
+        high = max([view.route.high, *(backend.revision for backend in split)])
+        tag = self._gateway.write(view.server, split, high, view.route.tag)
         with contextlib.suppress(RouteMoved):  # It was written all the same, and another one after it.
             self._gateway.acknowledge(view.server, tag, ACKNOWLEDGED_WITHIN_S)
 

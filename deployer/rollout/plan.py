@@ -93,9 +93,12 @@ def _heal(view: ServerView) -> Iterator[Step]:
 
 
 def _halt(view: ServerView) -> Iterator[Step]:
-    if view.stopped:
-        for o in view.open:
-            yield from take_down(view, o, "stopped by its user")
+    if not view.stopped:
+        return
+    if not view.route.tag:
+        yield _step(Action.ROUTE, view.open[-1], "it is stopped, and its URL is to say so")
+    for o in view.open:
+        yield from take_down(view, o, "stopped by its user")
 
 
 def _overtake(view: ServerView) -> Iterator[Step]:

@@ -117,6 +117,11 @@ def test_a_stopped_server_leaves_its_route_before_it_is_stopped() -> None:
     assert first(routed_to(1, address=""), observed(1, Condition.ENDED, Wanted.STOPPED)) is None
 
 
+def test_a_stopped_server_whose_route_was_lost_says_again_that_it_is_stopped() -> None:
+    (step,) = plan(ServerView("s", routed_to(None), (observed(1, Condition.ENDED, Wanted.STOPPED),)))
+    assert (step.action, step.backend) == (Action.ROUTE, None)
+
+
 def test_a_deploy_after_a_stop_starts_the_new_revision_and_not_the_old() -> None:
     stopped = observed(1, Condition.ENDED, Wanted.STOPPED)
     assert first(routed_to(1, address=""), stopped, observed(2, Condition.CREATED)) == (Action.START, 2)

@@ -93,9 +93,9 @@ class IdealWorld:
                     self._route(replace(self.view.route, high=max(self.view.route.high, ref.revision), tag="tag"))
                 self._change(ref, lambda o: self._marked(o, Wanted.REFUSED))
             case Action.ROUTE:
-                assert step.backend
-                high = max(self.view.route.high, step.backend.revision)
-                self._route(Route((step.backend,), high, "tag"))
+                split = (step.backend,) if step.backend else ()
+                high = max([self.view.route.high, *(backend.revision for backend in split)])
+                self._route(Route(split, high, "tag"))
             case Action.STOP | Action.RETIRE:
                 self._change(ref, self._ended)
             case Action.DELETE:
