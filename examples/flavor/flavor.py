@@ -68,6 +68,7 @@ class ChildEngine:
 
     def stop(self, ref: Ref, grace_s: float) -> None:
         if child := self._child(ref):
+            child.starts = 0
             child.end(grace_s)
 
     def delete(self, ref: Ref) -> None:
