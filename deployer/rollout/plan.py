@@ -28,7 +28,7 @@ def plan(view: ServerView) -> tuple[Step, ...]:
     going_on = (*_roll_out(view), *_heal(view), *_halt(view))
     ending = (*_overtake(view), *_finish_closing(view), *_clear(view))
     first, then = (ending, going_on) if _is_cramped(view) else (going_on, ending)
-    steps = (*first, *then, *_remove_superseded_servers(view))
+    steps = (*first, *then, *_remove_superseded_servers(view), *_route_to_nothing(view))
     acts = tuple(s for s in steps if s.action is not Action.WAIT)
     waits = tuple(s for s in steps if s.action is Action.WAIT)
     return (*acts, *waits[:1])
@@ -55,6 +55,12 @@ def back_off_s(observed: Observed) -> float:
 def _forget_the_route(view: ServerView) -> Iterator[Step]:
     if view.route.tag:
         yield Step(action=Action.UNROUTE, cause="a route without a workload")
+
+
+def _route_to_nothing(view: ServerView) -> Iterator[Step]:
+    """A delete that broke off left its route, and what was deployed there since was refused."""
+    if view.route.split and not view.serving and not view.open:
+        yield Step(action=Action.ROUTE, cause="the route names what is gone")
 
 
 def _rebuild_the_route(view: ServerView) -> Iterator[Step]:

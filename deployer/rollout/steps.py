@@ -36,7 +36,7 @@ class Step:
 
     Attributes:
         ref: the workload it is done to, if any.
-        backend: what a `route` step routes to; without one the URL answers 503.
+        backend: what a `route` step routes to; None: to nothing.
         superseded: the server that a `remove-server` step removes.
         pause_s: for how long a `wait` step need not look again.
     """

@@ -19,6 +19,7 @@ from deployer.errors import (
 )
 from deployer.server import ModelServer, State
 from deployer.testing.hammer import Reply
+from deployer.testing.invariants import violations
 from deployer.testing.memory import MemoryHarness
 from deployer.testing.models import write_model
 from tests.support import meddling
@@ -133,14 +134,28 @@ def test_a_name_whose_workload_nobody_can_read_is_an_error(harness: MemoryHarnes
 
 
 def test_a_delete_that_broke_off_before_its_route_went_hinders_no_new_server(harness: MemoryHarness) -> None:
+    gone = deleted_but_for_its_route(harness)
+    server = harness.deployer().deploy_model(harness.config("v2"))
+    assert server.uuid != gone.uuid and server.revision == 2
+    assert harness.ask(server) == Reply(200, "v2", 2)
+
+
+def test_what_is_refused_after_a_delete_that_broke_off_leaves_no_route_to_what_is_gone(harness: MemoryHarness) -> None:
+    deleted_but_for_its_route(harness)
+    with pytest.raises(RevisionRefused):
+        harness.deployer().deploy_model(harness.config("v2", "exit"))
+    assert violations(harness.deployer()) == []
+    server = harness.deployer().deploy_model(harness.config("v3"), replace=True)
+    assert harness.ask(server) == Reply(200, "v3", 3)
+
+
+def deleted_but_for_its_route(harness: MemoryHarness) -> ModelServer:
     deployer = harness.deployer()
     gone = deployer.deploy_model(harness.config("v1"), replace=True)
     meddling.before(deployer.gateway, "remove", _interrupt)
     with pytest.raises(KeyboardInterrupt):
         deployer.delete_model_server(gone.uuid)
-    server = harness.deployer().deploy_model(harness.config("v2"))
-    assert server.uuid != gone.uuid and server.revision == 2
-    assert harness.ask(server) == Reply(200, "v2", 2)
+    return gone
 
 
 def _interrupt() -> None:
