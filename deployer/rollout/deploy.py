@@ -16,10 +16,8 @@ from deployer.rollout.plan import superseded_by
 from deployer.rollout.platform import Platform
 from deployer.rollout.steps import Action, OnProgress, Step
 from deployer.rollout.view import Observed, ServerView
-from deployer.rollout.wait import Deadline
+from deployer.rollout.wait import HANGING_PAUSE_S, Deadline
 from deployer.rollout.wish import Claim, Wish
-
-HANGING_PAUSE_S = 0.1
 
 
 class Deploy:

@@ -1,6 +1,7 @@
 """Stopping, starting and deleting a model server."""
 
 import contextlib
+import time
 from collections.abc import Iterator
 from uuid import UUID
 
@@ -14,7 +15,7 @@ from deployer.rollout.identify import of_uuid
 from deployer.rollout.observe import standing
 from deployer.rollout.platform import Platform
 from deployer.rollout.view import Observed, ServerView
-from deployer.rollout.wait import Deadline
+from deployer.rollout.wait import HANGING_PAUSE_S, Deadline
 
 DONE_WITHIN_S = 300.0
 """For what a caller does not wait for, or set no time for."""
@@ -66,8 +67,9 @@ class Lifecycle:
         uuid = view.target.workload.record.uuid
         while True:
             view = self._converged(view.server, deadline)
-            _require_serving(of_uuid(uuid, [view]), deadline, log_tail)
-            if self._executor.acknowledged(view):
+            if not _serves(of_uuid(uuid, [view]), deadline, log_tail):
+                time.sleep(HANGING_PAUSE_S)
+            elif self._executor.acknowledged(view):
                 return
 
     def delete(self, uuid: UUID, deadline: Deadline, force: bool) -> None:
@@ -133,13 +135,16 @@ def _of(view: ServerView, uuid: UUID) -> Iterator[Observed]:
     return (o for o in view.workloads if o.workload.record.uuid == uuid)
 
 
-def _require_serving(view: ServerView, deadline: Deadline, log_tail: failures.LogTail) -> None:
+def _serves(view: ServerView, deadline: Deadline, log_tail: failures.LogTail) -> bool:
+    """Whether what the route names is ready; False while it runs and may yet come to answer."""
     assert view.speaking
     mine, name = view.speaking, view.speaking.workload.record.name
     if view.stopped:
         raise failures.stopped(view, name, mine.revision)
     if mine.ready and view.serves(mine):
-        return
+        return True
     if deadline.passed:
         raise failures.timed_out(view, name, mine, log_tail, seconds=deadline.seconds, closed=False)
-    raise failures.not_serving(view, name, mine, log_tail)
+    if not mine.runs:
+        raise failures.not_serving(view, name, mine, log_tail)
+    return False

@@ -3,6 +3,9 @@
 import time
 from dataclasses import dataclass, field, replace
 
+HANGING_PAUSE_S = 0.1
+"""Between two looks at what runs and does not answer."""
+
 
 @dataclass(frozen=True)
 class Deadline:

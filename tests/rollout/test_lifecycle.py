@@ -2,12 +2,13 @@
 
 import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from uuid import UUID
 
 import pytest
 
+from deployer.engine import Health, Readiness, Ref, Workload
 from deployer.engine_deployer import EngineModelDeployer
 from deployer.errors import RolloutTimeout, ServerNotFound, ServerStopped
 from deployer.server import ModelServer, State
@@ -111,6 +112,29 @@ def test_a_start_of_what_is_deleted_meanwhile_says_so(harness: MemoryHarness) ->
     meddling.after(deployer.engine, "start", lambda: other.delete_model_server(server.uuid))
     with pytest.raises(ServerNotFound):
         deployer.start_model_server(server.uuid)
+
+
+def test_a_start_waits_for_what_runs_and_is_not_ready_yet(harness: MemoryHarness) -> None:
+    deployer = harness.deployer()
+    server = deployer.deploy_model(harness.config("v1"))
+    deployer.stop_model_server(server.uuid)
+    probe, unready = deployer.engine.probe, [Health.SILENT, Health.SICK]
+
+    def not_yet(workloads: Sequence[Workload], deadline_s: float) -> dict[Ref, Readiness]:
+        answers = probe(workloads, deadline_s)
+        return {ref: Readiness(unready.pop()) for ref in answers} if unready else answers
+
+    deployer.engine.probe = not_yet  # type: ignore[method-assign]
+    deployer.start_model_server(server.uuid)
+    assert unready == [] and harness.ask(server) == Reply(200, "v1", 1)
+
+
+def test_a_start_of_what_hangs_waits_no_longer_than_its_timeout(harness: MemoryHarness) -> None:
+    deployer = harness.deployer()
+    server = deployer.deploy_model(harness.config("v1"))
+    harness.hang(server)
+    with pytest.raises(RolloutTimeout, match="within 1 s"):
+        deployer.start_model_server(server.uuid, timeout=1)
 
 
 def test_a_start_that_takes_too_long_speaks_of_no_deploy(harness: MemoryHarness) -> None:
