@@ -1,7 +1,10 @@
 """The proxy's life: started once, brought back, and honest about why it cannot be."""
 
 import json
+import shutil
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -71,6 +74,48 @@ def test_a_killed_proxy_is_brought_back_with_the_same_urls_and_routes(gateway: T
     gateway.ensure()
     assert [gateway.url(server) for server in servers] == urls
     assert {status_of(url) for url in reversed(urls)} == {200}
+
+
+def test_where_its_folder_was_erased_it_is_started_anew_on_the_same_port(
+    make_gateway: MakeGateway, tmp_path: Path, serve: Serve
+) -> None:
+    gateway = make_gateway(tmp_path / "own")
+    gateway.ensure()
+    url, blind = gateway.url("churn"), proxy_of(gateway)
+    shutil.rmtree(tmp_path / "own")
+    another = make_gateway(tmp_path / "own")
+    assert another.url("churn") == url
+    another.ensure()
+    another.acknowledge("churn", another.write("churn", (serve(1),), 1, ""), 10)
+    assert another.url("churn") == url and status_of(url) == 200
+    assert not blind.is_running() and len(_traefiks_told(tmp_path / "own")) == 1
+
+
+def test_where_only_its_routes_were_erased_it_is_started_anew_too(
+    make_gateway: MakeGateway, tmp_path: Path, serve: Serve
+) -> None:
+    gateway = make_gateway(tmp_path / "own")
+    gateway.ensure()
+    url = gateway.url("churn")
+    shutil.rmtree(tmp_path / "own" / "routes")
+    gateway.ensure()
+    gateway.acknowledge("churn", gateway.write("churn", (serve(1),), 1, ""), 10)
+    assert gateway.url("churn") == url and status_of(url) == 200
+    pid = proxy_of(gateway).pid
+    gateway.ensure()
+    assert proxy_of(gateway).pid == pid
+
+
+def test_a_proxy_of_the_same_path_that_has_its_folder_is_another_containers(
+    make_gateway: MakeGateway, tmp_path: Path
+) -> None:
+    told = f"--configFile={tmp_path / 'own' / 'traefik.yml'}"
+    with subprocess.Popen([sys.executable, "-c", "input()", told], stdin=subprocess.PIPE) as theirs:
+        gateway = make_gateway(tmp_path / "own")
+        gateway.ensure()
+        assert status_of(gateway.url("churn")) == 404
+        assert theirs.poll() is None
+        theirs.kill()
 
 
 def test_it_outlives_the_gateway_object_that_started_it(make_gateway: MakeGateway, tmp_path: Path) -> None:
