@@ -4,8 +4,9 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -16,9 +17,17 @@ from deployer.processes import files
 from deployer.processes.held import HeldProcess
 from deployer.processes.identity import identify
 from deployer.processes.instructions import Outcome
+from deployer.testing.stranger import can_be_had, stranger
 
 SLEEPS = "import time; time.sleep(60)"
 IGNORES_TERM = "import signal, time; signal.signal(15, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)"
+GOES_INTO_THE_BACKGROUND = """
+import os, time
+if os.fork() == 0:
+    os.setsid()
+    print(os.getpid(), flush=True)
+    time.sleep(60)
+"""
 DEAF_CHILD = f"import subprocess, sys; c = subprocess.Popen([sys.executable, '-c', {IGNORES_TERM!r}]); "
 DIE_AT = ["locked", "counted", "addressed", "forked", "named", "released"]
 NOTHING: Mapping[str, str] = {}
@@ -47,6 +56,14 @@ def kill_starter(process: HeldProcess) -> None:
     assert "deployer.processes.starter" in starter.cmdline()
     starter.kill()
     until(lambda: server_of(process).ppid() != starter.pid)
+
+
+@contextmanager
+def killed_afterwards(pid: int) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        psutil.Process(pid).kill()
 
 
 def written(process: HeldProcess) -> str:
@@ -330,6 +347,19 @@ def test_a_recycled_pid_is_never_signalled(process: HeldProcess, tmp_path: Path)
         files.write(process.folder / files.PID, own._asdict())
     finally:
         stranger.stop(0)
+
+
+@pytest.mark.skipif(not can_be_had(), reason="only root, on Linux, can have a pid given out again at once")
+def test_who_got_the_pid_of_a_server_that_went_into_the_background_is_never_signalled(process: HeldProcess) -> None:
+    process.start(python(GOES_INTO_THE_BACKGROUND), NOTHING)
+    own = process.identity()
+    assert own
+    until(lambda: not psutil.pid_exists(own.pid) and written(process) != "")
+    with killed_afterwards(int(written(process))), stranger(own.pid) as somebody:
+        assert process.held()
+        with pytest.raises(EngineError, match="did not end"):
+            process.stop(-9.5)
+        assert somebody.harm() == ""
 
 
 def test_a_pid_of_what_does_not_run_is_never_signalled(process: HeldProcess, tmp_path: Path) -> None:
