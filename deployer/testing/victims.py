@@ -81,6 +81,10 @@ class Victim:
         self._hears.close()
 
     @property
+    def pid(self) -> int:
+        return self._process.pid or 0
+
+    @property
     def at_work(self) -> bool:
         return self._process.is_alive() and not self._hears.poll()
 
@@ -115,23 +119,24 @@ class Victim:
         try:
             returned, raised = self._hears.recv()
         except EOFError:
-            self._process.join(ENDS_WITHIN_S)
+            returned, raised = None, Killed()
+        self._process.join(ENDS_WITHIN_S)
+        if isinstance(raised, Killed):
             assert self._process.exitcode == -signal.SIGKILL, f"it ended with {self._process.exitcode}"
-            raise Killed from None
         if raised:
             raise raised
         return returned
 
     def _stopped(self) -> bool:
         try:
-            return psutil.Process(self._process.pid).status() == psutil.STATUS_STOPPED
+            return psutil.Process(self.pid).status() == psutil.STATUS_STOPPED
         except psutil.NoSuchProcess:
             return False
 
     def _signal(self, number: signal.Signals) -> None:
         if self._process.is_alive():
             with suppress(ProcessLookupError):
-                os.kill(self._process.pid or 0, number)
+                os.kill(self.pid, number)
 
 
 def elsewhere(harness: Harness, act: Act) -> Any:

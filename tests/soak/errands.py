@@ -126,7 +126,7 @@ class Errands:
         timeout: int = 60,
     ) -> Errand:
         answer = f"{name}-{next(self._numbers)}"
-        probes, drain = Probes(settle_s=settle_s, startup_s=30), Drain(drain_s=0.1, grace_s=5)
+        probes, drain = Probes(settle_s=settle_s, startup_s=60), Drain(drain_s=0.1, grace_s=5)
         config = self._harness.config(answer, mode, model_name=name, delay_s=delay_s, probes=probes, drain=drain)
         act = methodcaller("deploy_model", config, replace=True, timeout=timeout)
         return Errand(what, act, name, answer, may_raise)
