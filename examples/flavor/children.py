@@ -50,8 +50,9 @@ class Child:
     def end(self, grace_s: float = 0) -> None:
         """Ask it to end, and make it after so many seconds; returns once it does not run."""
         if self.process and self.watcher:
-            self.process.terminate()
-            self.watcher.join(grace_s)
+            if grace_s:
+                self.process.terminate()
+                self.watcher.join(grace_s)
             self.process.kill()
             self.watcher.join()
 

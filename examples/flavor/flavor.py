@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel, Field, TypeAdapter
 
 from deployer import secrets
 from deployer.engine import Ending, Health, Phase, Readiness, Ref, Wanted, Workload, WorkloadSpec
@@ -126,9 +126,10 @@ class ChildEngine:
 
 
 class ChildSettings(BaseModel):
-    """Where models, logs and routes are; each field becomes one of a form."""
+    """Each field becomes one of a form."""
 
-    folder: Path
+    folder: Path = Field(title="Folder", description="For models, logs and routes.")
+    gateway_port: int | None = Field(default=None, title="Gateway port", description="Of all URLs; free when empty.")
 
 
 class ChildModelDeployer(EngineModelDeployer):
@@ -138,7 +139,7 @@ class ChildModelDeployer(EngineModelDeployer):
     SETTINGS = ChildSettings
 
     def __init__(self, settings: ChildSettings) -> None:
-        self._folder = settings.folder.absolute()
+        self._folder, self._gateway_port = settings.folder.absolute(), settings.gateway_port
 
     @cached_property
     def engine(self) -> ChildEngine:
@@ -146,7 +147,7 @@ class ChildModelDeployer(EngineModelDeployer):
 
     @cached_property
     def gateway(self) -> TraefikGateway:
-        return TraefikGateway(self._folder / "gateway")
+        return TraefikGateway(self._folder / "gateway", self._gateway_port)
 
     @cached_property
     def store(self) -> Store:

@@ -1,0 +1,33 @@
+"""Breaks each rule of the rollout protocol on purpose: python -m tests.mutations [--only TEXT] [--jobs 2]
+
+What stays green is a missing test.
+"""
+
+import argparse
+import sys
+from concurrent.futures import ThreadPoolExecutor, as_completed
+
+from tests.mutations.every import MUTATIONS
+from tests.mutations.run import require_green, tried
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Breaks each rule of the rollout protocol on purpose.")
+    parser.add_argument("--only", default="", help="only rules, or files, that hold this text")
+    parser.add_argument("--jobs", type=int, default=2, help="how many are tried at the same time")
+    asked = parser.parse_args()
+    chosen = [m for m in MUTATIONS if asked.only in m.rule or asked.only in m.file]
+    require_green(sorted({test for mutation in chosen for test in mutation.seen_by}), asked.jobs)
+    green = []
+    with ThreadPoolExecutor(asked.jobs) as pool:
+        for done in as_completed([pool.submit(tried, mutation) for mutation in chosen]):
+            verdict = done.result()
+            green += [] if verdict.red else [verdict.mutation]
+            color = "red  " if verdict.red else "GREEN"
+            print(f"{color} {verdict.seconds:5.1f} s  {verdict.mutation.file}: {verdict.mutation.rule}", flush=True)
+    print(f"{len(chosen) - len(green)} of {len(chosen)} broken rules are seen")
+    return 1 if green else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,83 @@
+"""The idea: what is closed stays closed, and close comes before stop."""
+
+from tests.mutations.mutation import Mutation, memory
+
+MUTATIONS = (
+    Mutation(
+        rule="Nothing at or below `high` enters the route again.",
+        file="deployer/gateways/swap.py",
+        old="    if closed:",
+        new="    if False:",
+        seen_by=("tests/gateways/test_memory.py::test_a_revision_that_left_the_split_may_not_return",),
+    ),
+    Mutation(
+        rule="`high` only ever rises.",
+        file="deployer/gateways/swap.py",
+        old="high=max(high, present.high, *(b.revision for b in split))",
+        new="high=max(high, *(b.revision for b in split))",
+        seen_by=("tests/gateways/test_memory.py::test_high_never_falls",),
+    ),
+    Mutation(
+        rule="What a route names, it names at or below `high`.",
+        file="deployer/gateways/swap.py",
+        old="high=max(high, present.high, *(b.revision for b in split))",
+        new="high=max(high, present.high)",
+        seen_by=("tests/gateways/test_memory.py::test_high_covers_the_split",),
+    ),
+    Mutation(
+        rule="A refused revision may never take traffic again.",
+        file="deployer/rollout/view.py",
+        old="return not observed.refused and (",
+        new="return (",
+        seen_by=memory(16),
+    ),
+    Mutation(
+        rule="A superseded revision is closed: its number is burnt.",
+        file="deployer/rollout/execute.py",
+        old="self._gateway.write(view.server, view.route.split, observed.revision, view.route.tag)",
+        new="pass",
+        seen_by=memory("16_after_a_refusal"),
+    ),
+    Mutation(
+        rule="The cause of a refusal is kept.",
+        file="deployer/rollout/execute.py",
+        old="self._engine.mark(observed.ref, Wanted.REFUSED, cause)",
+        new='self._engine.mark(observed.ref, Wanted.REFUSED, "")',
+        seen_by=memory("16_a_bad_revision"),
+    ),
+    Mutation(
+        rule="A closed revision is marked.",
+        file="deployer/rollout/execute.py",
+        old="self._engine.mark(observed.ref, Wanted.REFUSED, cause)",
+        new="pass",
+        seen_by=memory("16_a_bad_revision"),
+    ),
+    Mutation(
+        rule="Only closed revisions, or ones marked stopped, are ever stopped.",
+        file="deployer/rollout/plan.py",
+        old="for o in view.closed:",
+        new="for o in view.workloads:",
+        seen_by=memory("03"),
+    ),
+    Mutation(
+        rule="A closed revision that runs is stopped.",
+        file="deployer/rollout/plan.py",
+        old="if o.runs:",
+        new="if False:",
+        seen_by=memory("03"),
+    ),
+    Mutation(
+        rule="Closed revisions that do not run are removed.",
+        file="deployer/rollout/plan.py",
+        old="elif o.revision != kept:",
+        new="elif False:",
+        seen_by=memory("03"),
+    ),
+    Mutation(
+        rule="A close that broke off is finished by whoever comes next.",
+        file="deployer/rollout/plan.py",
+        old="if burnt and not o.refused and o.revision > _highest_serving(view):",
+        new="if False:",
+        seen_by=memory(25),
+    ),
+)

@@ -1,0 +1,155 @@
+"""Gateway: compare and swap, the proxy's own acknowledgement, and a folder that is the gateway's alone."""
+
+from tests.mutations.mutation import Mutation, memory, process
+
+EXECUTE, FILES, ROUTES, TRAEFIK = (
+    "deployer/rollout/execute.py",
+    "deployer/gateways/traefik_files.py",
+    "deployer/gateways/traefik_routes.py",
+    "deployer/gateways/traefik.py",
+)
+ACKNOWLEDGE = "self._gateway.acknowledge(view.server, view.route.tag, ACKNOWLEDGED_WITHIN_S)"
+PROCESS_TESTS, TRAEFIK_TESTS = "tests/gateways/test_traefik_process.py", "tests/gateways/test_traefik.py"
+
+MUTATIONS = (
+    Mutation(
+        rule="A write compares and swaps on the tag that was seen.",
+        file="deployer/gateways/swap.py",
+        old="    if present.tag != seen:",
+        new="    if False:",
+        seen_by=memory(34),
+    ),
+    Mutation(
+        rule="Each write makes another tag.",
+        file=ROUTES,
+        old='"nonce": secrets.token_hex(8)',
+        new='"nonce": ""',
+        seen_by=("tests/gateways/test_traefik_routes.py::test_the_same_route_has_another_tag_each_time",),
+    ),
+    Mutation(
+        rule="A write is under flock.",
+        file="deployer/gateways/files.py",
+        old="        _await_lock(file.fileno(), path, deadline_s)",
+        new="        pass",
+        seen_by=(f"{TRAEFIK_TESTS}::test_no_write_of_several_processes_is_lost",),
+    ),
+    Mutation(
+        rule="Acknowledged is what the proxy's own router says.",
+        file=TRAEFIK,
+        old="while not self._routes_by(server, tag):",
+        new="while False:",
+        seen_by=(f"{TRAEFIK_TESTS}::test_from_the_acknowledgement_on_every_answer_is_the_new_revisions",),
+    ),
+    Mutation(
+        rule="Acknowledged is a service whose name carries the tag.",
+        file=TRAEFIK,
+        old="return router.enabled and router.service == service_of(server, tag)",
+        new="return router.enabled",
+        seen_by=(f"{TRAEFIK_TESTS}::test_from_the_acknowledgement_on_every_answer_is_the_new_revisions",),
+    ),
+    Mutation(
+        rule="The path rule ends in a slash.",
+        file=ROUTES,
+        old="PathPrefix(`/{server}/`)",
+        new="PathPrefix(`/{server}`)",
+        seen_by=(f"{TRAEFIK_TESTS}::test_a_server_catches_nothing_of_one_whose_name_begins_alike",),
+    ),
+    Mutation(
+        rule="Temporary files lie outside the folder that the proxy watches.",
+        file=FILES,
+        old='replace_file(self.path(server), text, self.folder / "scratch")',
+        new="replace_file(self.path(server), text, self.watched)",
+        seen_by=(TRAEFIK_TESTS,),
+    ),
+    Mutation(
+        rule="A route is written whole or not at all.",
+        file="deployer/gateways/files.py",
+        old="temporary.replace(path)",
+        new="path.write_text(text)",
+        seen_by=(f"{TRAEFIK_TESTS}::test_a_route_that_is_cut_off_while_it_is_written_leaves_the_old_one",),
+    ),
+    Mutation(
+        rule="What does not load is set aside before the proxy is started.",
+        file=TRAEFIK,
+        old="self._files.tidy()",
+        new="pass",
+        seen_by=(f"{PROCESS_TESTS}::test_files_that_are_not_ours_are_set_aside_before_it_starts",),
+    ),
+    Mutation(
+        rule="A missing acknowledgement names the file.",
+        file=TRAEFIK,
+        old='suspects = [f"{path} is not as the gateway writes it" for path in self._files.unloadable()]',
+        new="suspects: list[str] = []",
+        seen_by=(f"{TRAEFIK_TESTS}::test_a_file_that_keeps_routes_from_loading_is_named",),
+    ),
+    Mutation(
+        rule="A stopped server keeps its router.",
+        file=ROUTES,
+        old="serving = [backend for backend in split if backend.address]",
+        new="serving = list(split)",
+        seen_by=(f"{TRAEFIK_TESTS}::test_a_stopped_server_answers_503_at_once_and_disturbs_no_other",),
+    ),
+    Mutation(
+        rule="Every answer carries the revision.",
+        file=ROUTES,
+        old="if stamp := _revision_to_stamp(route.split):",
+        new="if stamp := 0:",
+        seen_by=process(2),
+    ),
+    Mutation(
+        rule="Whoever stops a workload waits the whole drain.",
+        file=EXECUTE,
+        old="time.sleep(observed.drain.drain_s)",
+        new="pass",
+        seen_by=memory("15_the_old_revision_runs_on"),
+    ),
+    Mutation(
+        rule="Whoever stops a workload acknowledges first.",
+        file=EXECUTE,
+        old='before."""\n        ' + ACKNOWLEDGE,
+        new='before."""\n        pass',
+        seen_by=memory(15, 31),
+    ),
+    Mutation(
+        rule="Superseded servers go once the new route is acknowledged.",
+        file=EXECUTE,
+        old="assert step.superseded\n        " + ACKNOWLEDGE,
+        new="assert step.superseded\n        pass",
+        seen_by=memory(31),
+    ),
+    Mutation(
+        rule="What served is retired, not only stopped: route before stop.",
+        file="deployer/rollout/plan.py",
+        old="never_served = o.refused and o.revision > _highest_serving(view)",
+        new="never_served = True",
+        seen_by=memory("15_the_old_revision_runs_on"),
+    ),
+    Mutation(
+        rule="The gateway is there before anything is created.",
+        file="deployer/rollout/deploy.py",
+        old="        self._gateway.ensure()",
+        new="        pass",
+        seen_by=memory("31_without_its_gateway"),
+    ),
+    Mutation(
+        rule="The gateway is there before a stopped server is marked running.",
+        file="deployer/rollout/lifecycle.py",
+        old="        self._gateway.ensure()",
+        new="        pass",
+        seen_by=memory("31_a_stopped_server_stays_stopped"),
+    ),
+    Mutation(
+        rule="While the gateway is down nothing is stopped that is not acknowledged.",
+        file="deployer/rollout/converge.py",
+        old="        except Transient:",
+        new="        except ZeroDivisionError:",
+        seen_by=memory(31),
+    ),
+    Mutation(
+        rule="The port of the URLs is kept.",
+        file="deployer/gateways/traefik_process.py",
+        old="kept = self._port or (served.port if served else 0)",
+        new="kept = self._port or 0",
+        seen_by=(f"{PROCESS_TESTS}::test_shut_down_it_comes_back_where_it_was",),
+    ),
+)

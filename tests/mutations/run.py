@@ -1,0 +1,118 @@
+"""Runs tests on copies of the repository in which one line is changed; the checkout itself is never touched."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from tests.mutations.mutation import Mutation
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+COPIED = ("deployer", "flows", "blocks", "tests", "examples", "pyproject.toml", "deployments.yaml")
+TEST_WITHIN_S, RUN_WITHIN_S = 60, 300
+PASSED, FAILED, ENDED_LATE = 0, 1, -1
+
+
+class NotRun(Exception):
+    """Pytest could not run the tests, so nothing is known of the rule."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the tests said of a mutation."""
+
+    mutation: Mutation
+    red: bool
+    seconds: float
+
+
+@contextmanager
+def copied() -> Iterator[Path]:
+    """The repository as it is now, in a folder of its own; what was started with that folder's files ends with it."""
+    with tempfile.TemporaryDirectory(prefix="mutated-", ignore_cleanup_errors=True) as name:
+        for part in COPIED:
+            source, copy = REPOSITORY / part, Path(name, part)
+            shutil.copytree(source, copy) if source.is_dir() else shutil.copy2(source, copy)
+        try:
+            yield Path(name)
+        finally:
+            _end_all_that_names(name)
+
+
+def tried(mutation: Mutation) -> Verdict:
+    """Break the rule in a copy and see whether its tests turn red.
+
+    Raises:
+        Rotten: its line is no longer there.
+        NotRun: pytest found no such test, or nothing to import.
+    """
+    began = time.monotonic()
+    with copied() as repository:
+        changed = mutation.applied_to(repository)
+        (repository / mutation.file).write_text(changed, encoding="utf-8")
+        code, said = _pytest(repository, ["-n", "0", "-x", *mutation.seen_by])
+    if code not in (PASSED, FAILED, ENDED_LATE):
+        raise NotRun(f"{mutation.rule}\n{said}")
+    return Verdict(mutation, code != PASSED, time.monotonic() - began)
+
+
+def require_green(tests: Sequence[str], jobs: int) -> None:
+    """See that the tests pass where no rule is broken: what is red anyway proves nothing.
+
+    Raises:
+        NotRun: they do not.
+    """
+    with copied() as repository:
+        _require_that_the_copy_is_imported(repository)
+        code, said = _pytest(repository, ["-n", str(jobs), *tests], within_s=RUN_WITHIN_S * 4)
+    if code != PASSED:
+        raise NotRun(f"without any mutation:\n{said}")
+
+
+def _require_that_the_copy_is_imported(repository: Path) -> None:
+    """The checkout is installed too, and must not come first."""
+    asked = [sys.executable, "-c", "import deployer; print(deployer.__file__)"]
+    found = subprocess.run(
+        asked, cwd=repository, env=_environment(repository), capture_output=True, check=True, text=True
+    )
+    assert Path(found.stdout.strip()).is_relative_to(repository), f"{found.stdout} is imported, not the copy"
+
+
+def _pytest(repository: Path, arguments: Sequence[str], within_s: float = RUN_WITHIN_S) -> tuple[int, str]:
+    """Its exit code, and the last that it said."""
+    base = repository / "tmp"
+    command = [sys.executable, "-m", "pytest", "-q", f"--timeout={TEST_WITHIN_S}", f"--basetemp={base}", *arguments]
+    try:
+        done = subprocess.run(
+            command,
+            cwd=repository,
+            env=_environment(repository),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=within_s,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return ENDED_LATE, f"it did not end within {within_s:g} s"
+    return done.returncode, "\n".join(done.stdout.splitlines()[-40:])
+
+
+def _environment(repository: Path) -> dict[str, str]:
+    return os.environ | {"PYTHONPATH": str(repository)}
+
+
+def _end_all_that_names(folder: str) -> None:
+    """A broken rule may leave servers and gateways behind."""
+    for process in psutil.process_iter(["cmdline"]):
+        if any(folder in word for word in process.info["cmdline"] or []):
+            with suppress(psutil.Error):
+                process.kill()
