@@ -5,9 +5,11 @@ a proxy started beside one answers 404 for all. So only whole route files of our
 """
 
 import logging
+import os
 import secrets
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from deployer.gateway import NO_ROUTE, Route, Split, Tag
@@ -15,6 +17,7 @@ from deployer.gateways import traefik_certificate
 from deployer.gateways.files import locked, replace_file, storage
 from deployer.gateways.swap import require_unmoved, successor
 from deployer.gateways.traefik_routes import SERVER, new_head, parsed, rendered, tag_of
+from deployer.processes.files import content
 
 LOCK_S = 5.0
 
@@ -27,7 +30,7 @@ class RouteFiles:
 
     folder: Path
 
-    @property
+    @cached_property
     def watched(self) -> Path:
         """The folder that is the proxy's alone."""
         return self.folder / "routes"
@@ -115,7 +118,9 @@ class RouteFiles:
         return not path.exists() or (bool(parsed(text)) and text == rendered(path.stem, text.partition("\n")[0]))
 
     def _servers(self) -> list[str]:
-        return sorted(path.stem for path in self.watched.glob("*.yml") if _is_a_route_file(path))
+        with suppress(FileNotFoundError), os.scandir(self.watched) as entries:
+            return sorted(entry.name.removesuffix(".yml") for entry in entries if _is_a_route_file(entry))
+        return []
 
     def _read(self, server: str) -> Route:
         return parsed(_text(self.path(server))) or NO_ROUTE
@@ -127,12 +132,12 @@ class RouteFiles:
         return locked(self.folder / "locks" / server, LOCK_S)
 
 
-def _is_a_route_file(path: Path) -> bool:
-    return path.suffix == ".yml" and bool(SERVER.fullmatch(path.stem)) and not path.is_dir()
+def _is_a_route_file(path: "Path | os.DirEntry[str]") -> bool:
+    return path.name.endswith(".yml") and bool(SERVER.fullmatch(path.name.removesuffix(".yml"))) and not path.is_dir()
 
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8", errors="replace")
+        return content(path).decode(errors="replace")
     except FileNotFoundError:
         return ""

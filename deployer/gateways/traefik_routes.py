@@ -7,6 +7,7 @@ import hashlib
 import json
 import re
 import secrets
+from functools import lru_cache
 from typing import Any
 
 from deployer.gateway import REVISION_HEADER, Backend, Route, Split, Tag
@@ -36,7 +37,11 @@ def service_of(server: str, tag: Tag) -> str:
 
 def parsed(text: str) -> Route | None:
     """The route that a file's first line tells; None where it tells none."""
-    head = text.partition("\n")[0]
+    return _told(text.partition("\n")[0])
+
+
+@lru_cache(maxsize=16 * 1024)
+def _told(head: str) -> Route | None:
     try:
         told = json.loads(head.removeprefix("# "))
         split = tuple(_backend(entry) for entry in told["split"])

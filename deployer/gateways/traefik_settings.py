@@ -10,6 +10,7 @@ from pathlib import Path
 
 from deployer.errors import EngineError
 from deployer.ports import LOOPBACK
+from deployer.processes.files import content
 
 INHERITED = ("PATH", "HOME", "TZ")
 LATENCY_BUCKETS_S = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0]
@@ -31,7 +32,7 @@ class Address:
     def remembered(cls, path: Path) -> "Address | None":
         """What a file tells; None where it tells nothing of use."""
         try:
-            told = json.loads(path.read_text(encoding="utf-8"))
+            told = json.loads(content(path))
             return cls(int(told["port"]), int(told["admin"]))
         except (OSError, ValueError, KeyError, TypeError):
             return None
