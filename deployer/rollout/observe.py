@@ -8,7 +8,7 @@ from uuid import UUID
 from deployer.engine import Engine, Health, Readiness, Ref, Workload
 from deployer.gateway import NO_ROUTE, Gateway, Route, Tag
 from deployer.records.record import Record
-from deployer.rollout.view import Observed, ServerView, needs_probe
+from deployer.rollout.view import Observed, ServerView, to_probe
 
 PROBE_S = 2.0
 Chosen = Callable[[Record], bool]
@@ -58,7 +58,7 @@ class Observer:
                 return _view(server, before.get(server, NO_ROUTE), workloads)
 
     def _probed(self, views: list[ServerView], probe_s: float) -> list[ServerView]:
-        asked = [o.workload for view in views for o in view.workloads if needs_probe(view, o)]
+        asked = [o.workload for view in views for o in to_probe(view)]
         answers = self._engine.probe(asked, probe_s) if asked else {}
         self._forget_unready({view.server for view in views}, answers)
         heard = {ref.server for ref in answers}
@@ -71,10 +71,9 @@ class Observer:
         if answer is None or answer.health is not Health.READY:
             return Observed(observed.workload, answer)
         now = time.monotonic()
-        since = self._ready_since.get(observed.ref, now)
+        since = self._ready_since.setdefault(observed.ref, now)
         if since < now - observed.workload.age_s:
-            since = now  # An earlier run of it was seen.
-        self._ready_since[observed.ref] = since
+            self._ready_since[observed.ref] = since = now  # An earlier run of it was seen.
         return Observed(observed.workload, answer, now - since)
 
     def _forget_unready(self, looked_at: Set[str], answers: Mapping[Ref, Readiness]) -> None:

@@ -173,6 +173,6 @@ class ServerView:
         return next((o for o in self.workloads if o.workload.record.token == token), None)
 
 
-def needs_probe(view: ServerView, observed: Observed) -> bool:
-    """Whether its answer can matter: it runs, may take traffic, and its user has not stopped it."""
-    return observed.runs and view.is_open(observed) and not view.stopped
+def to_probe(view: ServerView) -> tuple[Observed, ...]:
+    """Those whose answer can matter: they run, may take traffic, and their user has not stopped them."""
+    return () if view.stopped else tuple(o for o in view.open if o.runs)
