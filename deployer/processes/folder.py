@@ -75,9 +75,9 @@ class ProcessFolder:
         return port if isinstance(port, int) else None
 
     def starts(self) -> int:
-        """How often it was started since that was last forgotten."""
+        """How often it was started since that was last forgotten; a start of the machine forgets it too."""
         try:
-            return files.content(self._at(files.STARTS)).count(b"\n")
+            return files.content(self._at(files.STARTS)).count(f"{boot_id()} ".encode())
         except (FileNotFoundError, NotADirectoryError):
             return 0
 
@@ -94,7 +94,7 @@ class ProcessFolder:
     def age_if(self, resting: bool) -> float | None:
         """The same within `resting`."""
         identity = self.identity()
-        if not resting and not (identity and (identity.lives or not identity.is_here)):
+        if not resting and not (identity and (identity.lives or identity.is_elsewhere)):
             return 0.0
         if identity is None:
             return None

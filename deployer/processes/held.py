@@ -85,7 +85,7 @@ class HeldProcess(ProcessFolder):
             number = signal.SIGTERM if elapsed < grace_s else signal.SIGKILL
             if elapsed > grace_s + KILL_PATIENCE_S:
                 raise self._does_not_end(identity)
-            if identity and not identity.is_here and elapsed > ELSEWHERE_PATIENCE_S:
+            if identity and identity.is_elsewhere and elapsed > ELSEWHERE_PATIENCE_S:
                 raise self._runs_elsewhere(identity)
             if identity and (identity, number) not in sent and self._signal(identity, number):
                 sent.add((identity, number))

@@ -30,6 +30,11 @@ class Identity(NamedTuple):
         return (self.boot, self.namespace) == (boot_id(), pid_namespace())
 
     @property
+    def is_elsewhere(self) -> bool:
+        """Whether its pid was given in another pid namespace, as in a container, since the machine was started."""
+        return self.boot == boot_id() and self.namespace != pid_namespace()
+
+    @property
     def lives(self) -> bool:
         """Whether that very process is there, be it as a zombie."""
         return self.is_here and start_of(self.pid) == self.start

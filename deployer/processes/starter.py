@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from deployer.processes import files, locks
-from deployer.processes.identity import identify
+from deployer.processes.identity import boot_id, identify
 from deployer.processes.instructions import Instructions, NotStarted, Outcome
 from deployer.processes.parent import stay
 
@@ -114,7 +114,7 @@ class _Start:
         with contextlib.suppress(FileNotFoundError):
             (self._folder / files.ENDED).unlink()
         with open(self._folder / files.STARTS, "a", encoding="ascii") as starts:
-            starts.write(f"{time.time():.3f}\n")
+            starts.write(f"{boot_id()} {time.time():.3f}\n")
 
     def _bind(self) -> socket.socket | None:
         if not self._instructions.ports:

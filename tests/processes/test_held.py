@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -84,7 +85,7 @@ def test_a_started_process_runs_without_whoever_started_it(process: HeldProcess)
     assert process.start(python(SLEEPS), NOTHING) is Outcome.STARTED
     server = server_of(process)
     assert process.held()
-    assert os.getsid(server.pid) == os.getpgid(server.pid) == server.pid
+    until(lambda: os.getsid(server.pid) == os.getpgid(server.pid) == server.pid)
     assert os.getpid() not in [parent.pid for parent in server.parents()]
     assert process.starts() == 1
     assert 0 <= (process.age_s() or 0) < 10
@@ -401,12 +402,18 @@ def test_after_a_reboot_it_has_ended_unseen(process: HeldProcess) -> None:
     assert "restarted" in ending.message
 
 
-def test_while_it_is_starting_an_earlier_start_gives_it_no_age(process: HeldProcess) -> None:
+@pytest.mark.parametrize("earlier", [{"start": -1000.0}, {"boot": "earlier", "start": 10.0**9}])
+def test_while_it_is_starting_an_earlier_start_gives_it_no_age(
+    process: HeldProcess, earlier: Mapping[str, Any]
+) -> None:
     process.start(python(SLEEPS), NOTHING)
     own = process.identity()
     assert own
-    files.write(process.folder / files.PID, own._replace(start=own.start - 1000)._asdict())
+    files.write(process.folder / files.PID, {**own._asdict(), **earlier})
+    os.utime(process.folder / files.PID, (1, 1))
     assert process.age_s() == 0
+    with pytest.raises(EngineError, match="did not end"):
+        process.stop(-9.5)
     files.write(process.folder / files.PID, own._asdict())
 
 

@@ -80,7 +80,7 @@ class Prober:
         identity = self.folder.identity()
         if not self.folder.held() or identity is None:
             return Readiness(Health.UNREACHED, "it answered, and ended since")
-        if identity.is_here and not _listens(identity, port):
+        if not identity.is_elsewhere and not _listens(identity, port):
             return Readiness(Health.UNREACHED, f"a stranger answers on port {port}")
         return Readiness(Health.READY)
 
