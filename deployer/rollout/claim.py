@@ -68,7 +68,7 @@ class Claimer:
         return Claim(observed.workload.record, own)
 
     def _created(self, identity: Identity, wish: Wish) -> Claim | None:
-        """The revision made; None where the server went meanwhile."""
+        """The revision made; None where the server went meanwhile, or another of its name came."""
         record = _record(identity, wish)
         claim = Claim(record, own=True)
         step = Step(action=Action.CREATE, cause=f"revision {record.revision}: {wish.cause}")
@@ -85,6 +85,9 @@ class Claimer:
         mine = after.with_token(claim.record.token)
         if mine and claim.record.revision > 1 and len(after.workloads) == 1 and not after.route.tag:
             self._engine.delete(mine.ref)
+            return False
+        if after.workloads and after.uuid != claim.record.uuid:
+            self._closer.clear(claim)
             return False
         if mine and before and _stopped(after, mine) - _stopped(before, mine):
             self._closer.close(claim, STOPPED_DURING_ROLLOUT)

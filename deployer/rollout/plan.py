@@ -132,7 +132,7 @@ def _clear(view: ServerView) -> Iterator[Step]:
 
 def _newest_refused(view: ServerView) -> int | None:
     """The refused revision that is kept, for its number, its log and its digest, until a later one serves."""
-    never_served = [o.revision for o in view.closed if o.revision > _highest_serving(view)]
+    never_served = [o.revision for o in view.closed if o.revision > _highest_serving(view) and view.owns(o)]
     return max(never_served, default=None)
 
 
@@ -146,6 +146,8 @@ def _finish_closing(view: ServerView) -> Iterator[Step]:
         burnt = o.revision <= view.route.high
         if burnt and not o.refused and o.revision > _highest_serving(view):
             yield _step(Action.CLOSE, o, o.answer or "whoever closed it did not come to say why")
+        elif not burnt and not o.refused and not view.owns(o):
+            yield _step(Action.CLOSE, o, "it is a revision of a server of the same name that was deleted")
         elif o.refused and not burnt and view.may_burn(o):
             yield _step(Action.CLOSE, o, o.workload.cause)
         elif o.refused and not burnt and o.runs:

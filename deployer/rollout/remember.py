@@ -7,8 +7,8 @@ from deployer.rollout.view import Observed, ServerView
 
 def history_of(view: ServerView) -> tuple[HistoryEntry, ...]:
     """Up to ten revisions, oldest first, with what became of each."""
-    remembered = [entry for o in view.workloads for entry in o.workload.record.history]
-    return merged(remembered, [_seen(view, o) for o in view.workloads])
+    remembered = [entry for o in view.own for entry in o.workload.record.history]
+    return merged(remembered, [_seen(view, o) for o in view.own])
 
 
 def _seen(view: ServerView, observed: Observed) -> HistoryEntry:

@@ -106,13 +106,29 @@ class ServerView:
     def serves(self, observed: Observed) -> bool:
         return self.route.names(observed.revision)
 
+    @cached_property
+    def uuid(self) -> UUID | None:
+        """The server's: that of what the route names, else of the lowest revision."""
+        first = next(iter((*self.serving, *self.workloads)), None)
+        return first.workload.record.uuid if first else None
+
+    def owns(self, observed: Observed) -> bool:
+        """Whether it is a revision of this server: not of one that had the name before, and was deleted meanwhile."""
+        return observed.workload.record.uuid == self.uuid
+
     def is_open(self, observed: Observed) -> bool:
         """Whether it takes traffic, or may still come to."""
-        return not observed.refused and (self.serves(observed) or observed.revision > self.route.high)
+        if observed.refused or not self.owns(observed):
+            return False
+        return self.serves(observed) or observed.revision > self.route.high
 
     def may_burn(self, observed: Observed) -> bool:
         """Whether its number may be burnt: without a route, a lower open revision may be the one that served."""
         return bool(self.route.split) or not any(o.revision < observed.revision for o in self.open)
+
+    @cached_property
+    def own(self) -> tuple[Observed, ...]:
+        return tuple(o for o in self.workloads if self.owns(o))
 
     @cached_property
     def open(self) -> tuple[Observed, ...]:
@@ -146,7 +162,7 @@ class ServerView:
     @cached_property
     def speaking(self) -> Observed | None:
         """What a caller is told of: what the route names, else the highest open, else the highest."""
-        for candidates in (self.serving, self.open, self.workloads):
+        for candidates in (self.serving, self.open, self.own):
             if candidates:
                 return candidates[-1]
         return None

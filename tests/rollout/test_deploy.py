@@ -162,6 +162,41 @@ def _interrupt() -> None:
     raise KeyboardInterrupt
 
 
+def test_whoever_was_about_to_make_a_server_whose_name_was_taken_meanwhile_begins_anew(harness: MemoryHarness) -> None:
+    """Its revision 1 is to be had again, as the other server is at revision 2 by now."""
+    deployer, other = harness.deployer(), harness.deployer()
+
+    def take_the_name() -> None:
+        for answer in ("o1", "o2"):
+            other.deploy_model(harness.config(answer), replace=True)
+
+    meddling.before(deployer.engine, "create", take_the_name)
+    server = deployer.deploy_model(harness.config("v1"))
+    assert (server.name, harness.ask(server)) == ("churn-2", Reply(200, "v1", 1))
+    (taken,) = (s for s in other.find_model_server() if s.name == "churn")
+    assert harness.ask(taken) == Reply(200, "o2", 2)
+    assert violations(other) == []
+
+
+@pytest.mark.parametrize("moment", [meddling.before, meddling.after])
+def test_a_server_made_anew_keeps_its_uuid_when_a_deploy_to_the_deleted_one_goes_on(
+    harness: MemoryHarness, moment: Callable[..., None]
+) -> None:
+    deployer, other = harness.deployer(), harness.deployer()
+    gone = deployer.deploy_model(harness.config("v1"), replace=True)
+    made: list[ModelServer] = []
+
+    def make_it_anew() -> None:
+        other.delete_model_server(gone.uuid)
+        made.append(other.deploy_model(harness.config("o1")))
+
+    moment(deployer.engine, "create", make_it_anew)
+    server = deployer.deploy_model(harness.config("v2"), replace=True)
+    assert [server.uuid] == [s.uuid for s in made]
+    assert harness.ask(server).answer == "v2"
+    assert violations(other) == []
+
+
 # ---- failures
 
 

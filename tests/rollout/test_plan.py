@@ -146,6 +146,16 @@ def test_only_the_newest_refused_revision_is_kept_and_only_until_a_later_one_ser
     assert first(routed_to(4), refused[1], observed(4, Condition.READY)) == (Action.DELETE, 3)
 
 
+def test_a_revision_of_a_deleted_server_of_the_same_name_is_closed_and_removed_and_the_other_speaks() -> None:
+    deleted = record(2).model_copy(update={"uuid": UUID(int=2)})
+    serving, created = observed(1, Condition.READY), observed(2, Condition.CREATED, record=deleted)
+    view = ServerView("s", routed_to(1), (serving, created))
+    assert (view.speaking, view.target) == (serving, serving)
+    assert first(view.route, *view.workloads) == (Action.CLOSE, 2)
+    refused = observed(2, Condition.CREATED, Wanted.REFUSED, record=deleted)
+    assert first(routed_to(1, high=2), serving, refused) == (Action.DELETE, 2)
+
+
 def test_a_superseded_server_goes_once_the_revision_serves_and_only_at_the_revision_it_stood_at() -> None:
     other = UUID(int=2)
     superseding = record(1, (SupersededServer(uuid=other, revision=3),))
