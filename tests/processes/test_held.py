@@ -402,6 +402,18 @@ def test_after_a_reboot_it_has_ended_unseen(process: HeldProcess) -> None:
     assert "restarted" in ending.message
 
 
+def test_an_ending_of_before_a_reboot_is_as_old_as_its_file(process: HeldProcess) -> None:
+    process.start(python("raise SystemExit(3)"), NOTHING)
+    until(lambda: not process.held())
+    ended = process.folder / files.ENDED
+    files.write(ended, {**files.read(ended), "boot": "earlier", "at": 10.0**9})
+    os.utime(ended, (time.time() - 100, time.time() - 100))
+    ending = process.ending()
+    assert ending
+    assert ending.exit_code == 3
+    assert 99 < ending.ago_s < 150
+
+
 @pytest.mark.parametrize("earlier", [{"start": -1000.0}, {"boot": "earlier", "start": 10.0**9}])
 def test_while_it_is_starting_an_earlier_start_gives_it_no_age(
     process: HeldProcess, earlier: Mapping[str, Any]
