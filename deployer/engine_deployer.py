@@ -1,7 +1,7 @@
 """The six methods, and what every engine deployer offers beside them, over an engine and a gateway."""
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from uuid import UUID
 
@@ -15,6 +15,7 @@ from deployer.prepare import Preparer
 from deployer.records.history import rollback_target
 from deployer.records.record import HistoryEntry
 from deployer.rollout.claim import planned
+from deployer.rollout.converge import Converger
 from deployer.rollout.deploy import Deploy
 from deployer.rollout.execute import Executor
 from deployer.rollout.lifecycle import Lifecycle
@@ -97,7 +98,8 @@ class EngineModelDeployer(BaseModelDeployer):
             model_type=model_type,
         )
         within_s = FOUND_RUNNING_WITHIN_S if running else FOUND_WITHIN_S
-        found = [self._server(view) for view in self._observer.look_at_all(within_s, filters.match)]
+        views = self._observer.look_at_all(within_s, None if filters == registry.ALL else filters.match)
+        found = [self._server(view) for view in views if view.workloads]
         return registry.newest_first([s for s in found if not running or s.state is State.READY])
 
     def stop_model_server(self, uuid: UUID, timeout: int = 300, force: bool = False) -> None:
@@ -175,8 +177,9 @@ class EngineModelDeployer(BaseModelDeployer):
             steps.add(progress)
             self._tell(progress)
 
-        report = reconcile(self._observer, self._executor(tell), steps, deadline)
-        self._clear_up()
+        views = self._observer.look_at_all()
+        report = reconcile(views, Converger(self._observer, self._executor(tell)), steps, deadline)
+        self._clear_up(views)
         return report
 
     def unreadable(self) -> list[Unreadable]:
@@ -188,10 +191,11 @@ class EngineModelDeployer(BaseModelDeployer):
         wish = self._preparer.new(config, replace)
         return planned(wish, self._observer)
 
-    def _clear_up(self) -> None:
+    def _clear_up(self, views: Sequence[ServerView]) -> None:
         if isinstance(self.engine, Sweeps):
             self.engine.sweep()
-        self.store.collect(registry.kept_digests(self._observer.read_all(), self.keep_models))
+        # A look from before will do: who made a revision since has touched its bytes, and those stay for a day.
+        self.store.collect(registry.kept_digests(views, self.keep_models))
 
     @cached_property
     def _platform(self) -> Platform:

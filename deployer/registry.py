@@ -41,6 +41,9 @@ class Filters:
         )
 
 
+ALL = Filters()
+
+
 def model_server(view: ServerView, url: str) -> ModelServer:
     """What a caller is told of a server that has at least one workload."""
     assert view.speaking, "a view without workloads speaks of no server"

@@ -1,14 +1,12 @@
 """Observe, plan, execute, over every model server of a deployer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from uuid import UUID
 
 from deployer.errors import DeployerError
 from deployer.rollout.converge import Converger
-from deployer.rollout.execute import Executor
-from deployer.rollout.observe import Observer
 from deployer.rollout.plan import plan
 from deployer.rollout.steps import Progress
 from deployer.rollout.view import ServerView
@@ -54,24 +52,22 @@ class StepsByServer:
     """Collects the steps that are done, by server."""
 
     def __init__(self) -> None:
-        self._done: list[Progress] = []
+        self._done: dict[str, list[Progress]] = {}
 
     def add(self, progress: Progress) -> None:
         if progress.seconds is not None:
-            self._done.append(progress)
+            self._done.setdefault(progress.server, []).append(progress)
 
     def of(self, name: str) -> tuple[Progress, ...]:
-        return tuple(progress for progress in self._done if progress.server == name)
+        return tuple(self._done.get(name, ()))
 
 
-def reconcile(observer: Observer, executor: Executor, steps: StepsByServer, deadline: Deadline) -> Report:
-    """Bring every server to where its plan is empty, several at once, until the deadline.
+def reconcile(views: Sequence[ServerView], converger: Converger, steps: StepsByServer, deadline: Deadline) -> Report:
+    """Bring every server that was seen to where its plan is empty, several at once, until the deadline.
 
     Args:
-        steps: what the executor tells of its progress.
+        steps: what the converger's executor tells of its progress.
     """
-    converger = Converger(observer, executor)
-    views = observer.look_at_all()
     ends = _at_once(AT_ONCE, [v.server for v in views if plan(v)], lambda s: _one(converger, s, deadline, wait=False))
     # Nobody who is dead waits for the rollouts of others.
     waiting = [server for server, end in ends.items() if end.pending]

@@ -1,5 +1,7 @@
+import os
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +14,7 @@ from deployer.rollout.reconcile import AT_ONCE
 from deployer.rollout.steps import Action
 from deployer.rollout.view import Condition, ServerView
 from deployer.server import State
+from deployer.testing.faults import Call, Do, Watch, befall
 from deployer.testing.memory import MemoryHarness
 from tests.support import meddling
 from tests.support.worlds import observed, routed_to
@@ -151,3 +154,33 @@ def test_a_conflict_is_no_failure_but_a_reason_to_look_again(tmp_path: Path) -> 
     converger.carry_out(stale, step)
     assert deployer.gateway.routes() == before
     assert harness.ask(server).ok
+
+
+def test_where_all_is_as_it_should_be_everything_is_read_once(tmp_path: Path) -> None:
+    harness = MemoryHarness(tmp_path)
+    for name in ("a", "b", "c"):
+        harness.deployer().deploy_model(harness.config("v1", name=name))
+    deployer = befall(harness.deployer(), watch := Watch())
+    assert deployer.reconcile().changed == ()
+    routes, workloads = "gateway.routes", "engine.list"
+    looked = [routes, workloads, routes, "engine.probe"]
+    assert [call.name for call in watch.calls] == ["gateway.ensure", *looked, "store.collect"]
+
+
+def test_a_revision_made_while_it_reconciles_keeps_its_bytes(tmp_path: Path) -> None:
+    harness = MemoryHarness(tmp_path)
+    other = harness.deployer()
+    digest = other.deploy_model(harness.config("v1", name="a")).digest
+    other.delete_model_server(other.find_model_server()[0].uuid)
+    os.utime(other.store.root / digest, times=(0, 0))
+
+    class Meanwhile:
+        def around(self, call: Call, do: Do) -> Any:
+            if call.name == "store.collect":
+                other.deploy_model(harness.config("v1", name="b"))
+            return do()
+
+    befall(harness.deployer(), Meanwhile()).reconcile()
+    assert other.store.has(digest)
+    harness.deployer().reconcile()
+    assert other.store.has(digest)
