@@ -3,12 +3,9 @@
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from signal import SIGCONT, SIGSTOP
 
-import psutil
 import pytest
 
 from deployer.errors import GatewayDown, PortTaken
@@ -17,8 +14,9 @@ from deployer.gateways import traefik_process
 from deployer.gateways.traefik import TraefikGateway
 from deployer.gateways.traefik_settings import Address
 from deployer.http import request
+from deployer.testing import proxy
 from deployer.testing.impostor import impostor
-from tests.gateways.test_traefik_process import kill, proxy_of, status_of
+from tests.gateways.test_traefik_process import proxy_of, status_of
 
 Serve = Callable[..., Backend]
 AWAKE_WITHIN_S = 30.0
@@ -30,21 +28,12 @@ def address_of(gateway: TraefikGateway, tmp_path: Path) -> Address:
     return address
 
 
-@contextmanager
-def hung(process: psutil.Process) -> Iterator[None]:
-    os.kill(process.pid, SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(process.pid, SIGCONT)
-
-
 def test_a_stranger_on_the_port_of_its_urls_is_named_and_the_urls_stay(
     gateway: TraefikGateway, tmp_path: Path, serve: Serve
 ) -> None:
     gateway.write("churn", (serve(1),), 1, "")
     url, address = gateway.url("churn"), address_of(gateway, tmp_path)
-    kill(proxy_of(gateway))
+    proxy.kill(gateway)
     with impostor(address.port, address.admin), pytest.raises(PortTaken) as taken:
         gateway.ensure()
     assert str(address.port) in taken.value.what and f"process {os.getpid()} (" in taken.value.what
@@ -57,7 +46,7 @@ def test_a_stranger_on_its_admin_port_alone_costs_it_nothing(
     gateway: TraefikGateway, tmp_path: Path, serve: Serve
 ) -> None:
     url, address = gateway.url("churn"), address_of(gateway, tmp_path)
-    kill(proxy_of(gateway))
+    proxy.kill(gateway)
     with impostor(address.admin):
         gateway.ensure()
         gateway.acknowledge("churn", gateway.write("churn", (serve(1),), 1, ""), 10)
@@ -66,7 +55,7 @@ def test_a_stranger_on_its_admin_port_alone_costs_it_nothing(
 
 def test_no_stranger_acknowledges_a_route(gateway: TraefikGateway, tmp_path: Path, serve: Serve) -> None:
     address = address_of(gateway, tmp_path)
-    kill(proxy_of(gateway))
+    proxy.kill(gateway)
     with impostor(address.port, address.admin):
         tag = gateway.write("churn", (serve(1),), 1, "")
         began = time.monotonic()
@@ -79,7 +68,7 @@ def test_no_stranger_acknowledges_a_route(gateway: TraefikGateway, tmp_path: Pat
 
 
 def test_a_proxy_that_is_brought_back_meanwhile_acknowledges(gateway: TraefikGateway, serve: Serve) -> None:
-    kill(proxy_of(gateway))
+    proxy.kill(gateway)
     tag = gateway.write("churn", (serve(1),), 1, "")
     rescue = threading.Timer(0.2, gateway.ensure)
     rescue.start()
@@ -89,19 +78,18 @@ def test_a_proxy_that_is_brought_back_meanwhile_acknowledges(gateway: TraefikGat
 
 
 def test_a_hung_proxy_is_named_and_left_alone(gateway: TraefikGateway, monkeypatch: pytest.MonkeyPatch) -> None:
-    proxy = proxy_of(gateway)
-    with monkeypatch.context() as impatient, hung(proxy):
+    with monkeypatch.context() as impatient, proxy.hung(gateway) as pid:
         impatient.setattr(traefik_process, "HUNG_S", 0.5)
-        with pytest.raises(GatewayDown, match=f"process {proxy.pid}"):
+        with pytest.raises(GatewayDown, match=f"process {pid}"):
             gateway.ensure()
     _ensure_once_it_is_awake(gateway)
-    assert proxy_of(gateway).pid == proxy.pid
+    assert proxy_of(gateway).pid == pid
 
 
 def test_a_hung_proxy_acknowledges_what_was_written_meanwhile_once_it_wakes(
     gateway: TraefikGateway, serve: Serve
 ) -> None:
-    with hung(proxy_of(gateway)):
+    with proxy.hung(gateway):
         tag = gateway.write("churn", (serve(1),), 1, "")
         with pytest.raises(GatewayDown, match=r"churn\.yml within 1"):
             gateway.acknowledge("churn", tag, 1)
