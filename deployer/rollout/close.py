@@ -64,6 +64,7 @@ class Closer:
             raise
 
     def _tell_what_serves(self, claim: Claim, error: BaseException) -> None:
-        if isinstance(error, DeployerError) and not error.serving:
+        """Since it was closed: what the error said of it before may be true no more."""
+        if isinstance(error, DeployerError):
             view = self._observer.look(claim.server)
             error.serving = failures.still_serving(view, view.with_token(claim.record.token))
