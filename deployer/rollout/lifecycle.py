@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from uuid import UUID
 
 from deployer.engine import Wanted
-from deployer.errors import Conflict, LifecycleTimeout, ServerNotFound, Transient
+from deployer.errors import Conflict, LifecycleTimeout, RolloutError, ServerNotFound, Transient
+from deployer.records.record import Record
 from deployer.rollout import failures
 from deployer.rollout.converge import Converger
 from deployer.rollout.execute import Executor
-from deployer.rollout.fate import STOPPED_DURING_ROLLOUT
+from deployer.rollout.fate import STOPPED_DURING_ROLLOUT, Fate, fate_of
 from deployer.rollout.identify import of_uuid
 from deployer.rollout.observe import standing
 from deployer.rollout.platform import Platform
@@ -64,10 +65,10 @@ class Lifecycle:
         if deadline.seconds == 0:
             self._converged(view.server, Deadline(DONE_WITHIN_S), wait=False)
             return
-        uuid = view.target.workload.record.uuid
+        started = view.target.workload.record
         while True:
             view = self._converged(view.server, deadline)
-            if not _serves(of_uuid(uuid, [view]), deadline, log_tail):
+            if not _serves(of_uuid(started.uuid, [view]), started, deadline, log_tail):
                 time.sleep(HANGING_PAUSE_S)
             elif self._executor.acknowledged(view):
                 return
@@ -135,12 +136,12 @@ def _of(view: ServerView, uuid: UUID) -> Iterator[Observed]:
     return (o for o in view.workloads if o.workload.record.uuid == uuid)
 
 
-def _serves(view: ServerView, deadline: Deadline, log_tail: failures.LogTail) -> bool:
+def _serves(view: ServerView, started: Record, deadline: Deadline, log_tail: failures.LogTail) -> bool:
     """Whether what the route names is ready; False while it runs and may yet come to answer."""
     assert view.speaking
     mine, name = view.speaking, view.speaking.workload.record.name
     if view.stopped:
-        raise failures.stopped(view, name, mine.revision)
+        raise _why_stopped(view, started, log_tail)
     if mine.ready and view.serves(mine):
         return True
     if deadline.passed:
@@ -148,3 +149,11 @@ def _serves(view: ServerView, deadline: Deadline, log_tail: failures.LogTail) ->
     if not mine.runs:
         raise failures.not_serving(view, name, mine, log_tail)
     return False
+
+
+def _why_stopped(view: ServerView, started: Record, log_tail: failures.LogTail) -> RolloutError:
+    """By its user; or what was started was refused, and what is below it had been stopped before."""
+    mine = view.with_token(started.token)
+    if mine and fate_of(view, started.revision, started.token, has_served=False) is Fate.REFUSED:
+        return failures.refused(view, started.name, mine, log_tail)
+    return failures.stopped(view, started.name, started.revision)

@@ -10,7 +10,7 @@ import pytest
 
 from deployer.engine import Health, Readiness, Ref, Workload
 from deployer.engine_deployer import EngineModelDeployer
-from deployer.errors import RolloutTimeout, ServerNotFound, ServerStopped
+from deployer.errors import RevisionRefused, RolloutTimeout, ServerNotFound, ServerStopped
 from deployer.server import ModelServer, State
 from deployer.testing.hammer import Reply
 from deployer.testing.memory import MemoryHarness
@@ -102,6 +102,17 @@ def test_a_start_that_is_stopped_meanwhile_says_so(harness: MemoryHarness) -> No
     deployer.stop_model_server(server.uuid)
     meddling.after(deployer.engine, "start", lambda: other.stop_model_server(server.uuid))
     with pytest.raises(ServerStopped):
+        deployer.start_model_server(server.uuid)
+
+
+def test_a_start_whose_revision_is_refused_says_so_though_the_one_below_was_stopped_before(
+    harness: MemoryHarness,
+) -> None:
+    deployer = harness.deployer()
+    server = deployer.deploy_model(harness.config("v1"))
+    deployer.stop_model_server(server.uuid)
+    deployer.deploy_model(harness.config("v2", "exit"), replace=True, timeout=0)
+    with pytest.raises(RevisionRefused, match="Revision 2 of churn was refused"):
         deployer.start_model_server(server.uuid)
 
 
