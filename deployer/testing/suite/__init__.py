@@ -35,6 +35,7 @@ PARTS = (
     "killed",
     "erased",
     "recreate",
+    "recreate_crossed",
     "aftermath",
 )
 _NAMES = [f"{__name__}.{part}" for part in PARTS]
