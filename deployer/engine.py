@@ -133,10 +133,15 @@ class Workload:
 
 @dataclass(frozen=True)
 class Unreadable:
-    """Something that claims to be ours and cannot be read; reported, never touched."""
+    """Something that claims to be ours and cannot be read; reported, never touched.
+
+    Attributes:
+        server: platform name of the model server that it claims to be of; empty where it names none.
+    """
 
     where: str
     reason: str
+    server: str = ""
 
 
 class Engine(Protocol):
@@ -198,7 +203,7 @@ class KeepsLogs(Protocol):
 
 @runtime_checkable
 class ReportsUnreadable(Protocol):
-    """An engine that can find things that claim to be ours."""
+    """An engine, or a gateway, that can find things that claim to be ours."""
 
     def unreadable(self) -> list[Unreadable]: ...
 

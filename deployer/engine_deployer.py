@@ -184,7 +184,7 @@ class EngineModelDeployer(BaseModelDeployer):
 
     def unreadable(self) -> list[Unreadable]:
         """What claims to be ours and cannot be read; it is never touched."""
-        return self.engine.unreadable() if isinstance(self.engine, ReportsUnreadable) else []
+        return [*_unreadable_by(self.engine), *_unreadable_by(self.gateway)]
 
     def plan(self, config: ModelServerConfig, replace: bool = True) -> list[Step]:
         """What a deploy of this config would do; a dry run that may fill the model store and changes nothing else."""
@@ -194,8 +194,11 @@ class EngineModelDeployer(BaseModelDeployer):
     def _clear_up(self, views: Sequence[ServerView]) -> None:
         if isinstance(self.engine, Sweeps):
             self.engine.sweep()
+        kept = registry.kept_digests(views, self.keep_models)
+        if self.store.unnamed(kept) and _unreadable_by(self.engine):
+            return  # It may name any of them.
         # A look from before will do: who made a revision since has touched its bytes, and those stay for a day.
-        self.store.collect(registry.kept_digests(views, self.keep_models))
+        self.store.collect(kept)
 
     @cached_property
     def _platform(self) -> Platform:
@@ -233,6 +236,10 @@ class EngineModelDeployer(BaseModelDeployer):
         if not isinstance(self.engine, KeepsLogs):
             return ""
         return "\n".join(self.engine.log(observed.ref, LOG_TAIL_LINES))
+
+
+def _unreadable_by(part: object) -> list[Unreadable]:
+    return part.unreadable() if isinstance(part, ReportsUnreadable) else []
 
 
 def _deadline(timeout: int) -> Deadline:

@@ -89,6 +89,8 @@ def _spoken_to(record: Record) -> tuple[str, str]:
 
 
 def _state(view: ServerView, speaking: Observed) -> tuple[State, str]:
+    if view.unreadable:
+        return State.UNKNOWN, "what its URL leads to cannot be read: another version of this library may have made it"
     if view.stopped:
         return State.STOPPED, "it still runs, and is about to stop" if speaking.runs else ""
     if not view.serves(speaking):

@@ -73,6 +73,12 @@ class Store:
         entry = self.root / digest
         return next((entry / FILE).iterdir(), entry) if (entry / FILE).is_dir() else entry / FOLDER
 
+    def unnamed(self, keep: Set[str]) -> set[str]:
+        """The digests of the models that are here and not in `keep`."""
+        if not self.root.is_dir():
+            return set()
+        return {path.name for path in self.root.iterdir() if DIGEST.fullmatch(path.name)} - keep
+
     def collect(self, keep: Set[str], untouched_s: float = UNTOUCHED_S) -> set[str]:
         """Remove the models that nobody names in `keep` and nobody touched for so many seconds, and broken-off copies.
 
@@ -87,10 +93,7 @@ class Store:
         with self._writing():
             for path in self.root.glob(f"{UNFINISHED}*"):
                 _remove_if_abandoned(path)
-            return {entry.name for entry in self._unnamed(keep) if self._removed(entry, untouched_s)}
-
-    def _unnamed(self, keep: Set[str]) -> list[Path]:
-        return [path for path in self.root.iterdir() if DIGEST.fullmatch(path.name) and path.name not in keep]
+            return {digest for digest in self.unnamed(keep) if self._removed(self.root / digest, untouched_s)}
 
     def _removed(self, entry: Path, untouched_s: float) -> bool:
         # Another collector may be faster at any line.

@@ -3,6 +3,7 @@
 import time
 from pathlib import Path
 
+from deployer.engine import Unreadable
 from deployer.errors import GatewayDown, RouteMoved
 from deployer.gateway import Route, Split, Tag
 from deployer.gateways.files import locked, storage
@@ -95,6 +96,11 @@ class TraefikGateway:
     def remove(self, server: str, seen: Tag) -> None:
         """Compare and remove; see `deployer.gateway.Gateway.remove`."""
         self._files.remove(server, seen)
+
+    def unreadable(self) -> list[Unreadable]:
+        """What lies among the routes and is none."""
+        why = "it is no route of ours; what the proxy cannot load keeps every later route from it"
+        return [Unreadable(str(path), why) for path in self._files.foreign()]
 
     def metrics(self) -> str:
         """What the proxy counts and measures, by service, in Prometheus' text format.

@@ -84,8 +84,13 @@ class RouteFiles:
     def unloadable(self) -> list[Path]:
         """What lies in the watched folder and is not a route file as we write it."""
         with storage("read the routes"):
-            found = [path for path in sorted(self.watched.iterdir()) if path.name != traefik_certificate.FILE_NAME]
-            return [path for path in found if not self._is_ours_and_whole(path)]
+            found = sorted(self.watched.iterdir()) if self.watched.is_dir() else []
+            ours = traefik_certificate.FILE_NAME
+            return [path for path in found if path.name != ours and not self._is_ours_and_whole(path)]
+
+    def foreign(self) -> list[Path]:
+        """What lies in the watched folder and tells no route."""
+        return [path for path in self.unloadable() if not (_is_a_route_file(path) and parsed(_text(path)))]
 
     def tidy(self) -> None:
         """Leave nothing in the watched folder but whole route files of ours.

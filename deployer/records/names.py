@@ -31,6 +31,12 @@ def workload_name(server: str, revision: int) -> str:
     return f"{server}-r{revision}"
 
 
+def server_of(workload: str) -> str:
+    """The platform name of the server that a workload's platform name speaks of; empty where it is none."""
+    found = re.fullmatch(r"(.+)-r[0-9]+", workload)
+    return found[1] if found else ""
+
+
 def next_free(wanted: str, taken: Container[str]) -> str:
     """The first of `churn`, `churn-2`, `churn-3`… that is not taken."""
     name, number = wanted, 1

@@ -38,7 +38,7 @@ class Claimer:
         Raises:
             ServerStopped: the server was stopped since it was looked at.
             ServerAlreadyExists, ServerNotFound: the wish speaks of the wrong server.
-            EngineError: each number that it tried is taken, by what nobody can read.
+            EngineError: what cannot be read serves there, or has taken each number that it tried.
         """
         taken = ""
         for _ in range(ATTEMPTS):
@@ -124,9 +124,10 @@ def _same_target(identity: Identity, wish: Wish) -> Observed | None:
 
 
 def _identity(wish: Wish, views: Sequence[ServerView]) -> Identity:
-    if wish.uuid is None:
-        return identify(wish.config, views, wish.replace)
-    return _named(of_uuid(wish.uuid, views))
+    found = _named(of_uuid(wish.uuid, views)) if wish.uuid else identify(wish.config, views, wish.replace)
+    if found.view and found.view.unreadable:
+        raise failures.unreadable(found.name)
+    return found
 
 
 def _named(view: ServerView) -> Identity:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from deployer.errors import RevisionRefused, RolloutTimeout, ServerStopped, Superseded
+from deployer.errors import EngineError, RevisionRefused, RolloutTimeout, ServerStopped, Superseded
 from deployer.rollout.view import Condition, Observed, ServerView
 
 LogTail = Callable[[Observed], str]
@@ -103,6 +103,15 @@ def deleted(name: str, revision: int) -> Superseded:
         f"{name} was deleted while revision {revision} was rolled out.",
         serving="Nothing serves at its URL.",
         hint="Deploy again to make a new server.",
+    )
+
+
+def unreadable(name: str) -> EngineError:
+    """Somebody else's library serves there."""
+    return EngineError(
+        f"What the URL of {name} leads to cannot be read, so nothing was deployed there.",
+        serving="It is left as it is.",
+        hint="A deployer's `unreadable()` names it: deploy with the library that made it, or remove it by hand.",
     )
 
 

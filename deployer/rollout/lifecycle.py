@@ -119,7 +119,7 @@ class Lifecycle:
         for observed in _of(view, uuid):
             self._engine.delete(observed.ref)
         left = self._observer.look(view.server, probe_s=0.0)
-        if not left.workloads and left.route.tag:
+        if not left.workloads and left.route.tag and not left.unreadable:
             self._gateway.remove(left.server, left.route.tag)
 
     def _require_stopped(self, view: ServerView, uuid: UUID, deadline: Deadline) -> None:

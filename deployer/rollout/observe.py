@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import replace
 from uuid import UUID
 
-from deployer.engine import Engine, Health, Readiness, Ref, Workload
+from deployer.engine import Engine, Health, Readiness, Ref, ReportsUnreadable, Workload
 from deployer.gateway import NO_ROUTE, Gateway, Route, Tag
 from deployer.records.record import Record
 from deployer.rollout.view import Observed, ServerView, to_probe
@@ -47,7 +47,7 @@ class Observer:
         views = _views(before, self._engine.list())
         after = self._gateway.routes()
         moved = {server for server, _ in _tags(before).items() ^ _tags(after).items()}
-        return views | {server: self._settled(server) for server in moved}
+        return self._told_apart(views | {server: self._settled(server) for server in moved})
 
     def _settled(self, server: str) -> ServerView:
         """Route, list, route again: a route never names what the list has not, unless it moved in between."""
@@ -55,7 +55,16 @@ class Observer:
             before = self._gateway.routes(server)
             workloads = self._engine.list(server)
             if _tags(before) == _tags(self._gateway.routes(server)):
-                return _view(server, before.get(server, NO_ROUTE), workloads)
+                view = _view(server, before.get(server, NO_ROUTE), workloads)
+                return self._told_apart({server: view})[server]
+
+    def _told_apart(self, views: dict[str, ServerView]) -> dict[str, ServerView]:
+        """A route to what is not listed leads nowhere, or to what a newer library made and only that can read."""
+        nowhere = {server for server, view in views.items() if view.leads_nowhere}
+        if not nowhere or not isinstance(self._engine, ReportsUnreadable):
+            return views
+        hidden = nowhere & {unreadable.server for unreadable in self._engine.unreadable()}
+        return views | {server: replace(views[server], unreadable=True) for server in hidden}
 
     def _probed(self, views: list[ServerView], probe_s: float) -> list[ServerView]:
         asked = [o.workload for view in views for o in to_probe(view)]

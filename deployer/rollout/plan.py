@@ -21,6 +21,8 @@ def plan(view: ServerView) -> tuple[Step, ...]:
 
     Only one is ever carried out before the next look: the first that has not failed for good. Waiting comes last.
     """
+    if view.unreadable:
+        return ()
     if not view.workloads:
         return tuple(_forget_the_route(view))
     if rebuilt := tuple(_rebuild_the_route(view)):

@@ -5,11 +5,12 @@ from typing import TypeVar
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from deployer.engine import Engine, Readiness, Ref, Wanted, Workload, WorkloadSpec
+from deployer.engine import Engine, Readiness, Ref, ReportsUnreadable, Unreadable, Wanted, Workload, WorkloadSpec
 from deployer.errors import Transient
 from deployer.gateway import Gateway, Route, Split, Tag
 
 Result = TypeVar("Result")
+Unreadables = list[Unreadable]
 ATTEMPTS = 4
 LONGEST_WAIT_S = 2
 
@@ -51,6 +52,10 @@ class PatientEngine:
 
     def delete(self, ref: Ref) -> None:
         patiently(self._engine.delete, ref)
+
+    def unreadable(self) -> Unreadables:
+        """Nothing, where the engine cannot find any."""
+        return patiently(self._engine.unreadable) if isinstance(self._engine, ReportsUnreadable) else []
 
 
 class PatientGateway:

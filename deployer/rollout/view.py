@@ -96,12 +96,14 @@ class ServerView:
     Attributes:
         server: platform name.
         elsewhere: the revision at which each server stands; empty where it was not asked for.
+        unreadable: whether its route leads to something that cannot be read: then nothing of it is touched.
     """
 
     server: str
     route: Route
     workloads: tuple[Observed, ...]
     elsewhere: Mapping[UUID, int] = field(default_factory=dict)
+    unreadable: bool = False
 
     def serves(self, observed: Observed) -> bool:
         return self.route.names(observed.revision)
@@ -158,6 +160,11 @@ class ServerView:
         """Whether all else of it is held stopped for its target, whose rollout is `recreate`."""
         target = self.target
         return target is not None and target.runs_alone and not self.serves(target) and not self.stopped
+
+    @property
+    def leads_nowhere(self) -> bool:
+        """Whether it has a route, and no workload or not the one that the route names."""
+        return bool(self.route.tag) and (not self.workloads or len(self.serving) < len(self.route.split))
 
     @cached_property
     def speaking(self) -> Observed | None:

@@ -13,6 +13,7 @@ from deployer.server import ModelServer
 from deployer.testing.hammer import Hammer, Reply
 from deployer.testing.models import command_line, write_model
 from deployer.testing.stranger import Stranger
+from deployer.testing.strangers import Strangers
 
 
 class Trait(StrEnum):
@@ -22,6 +23,7 @@ class Trait(StrEnum):
     NO_PIDS = "no pids"
     NO_CHOSEN_PIDS = "no chosen pids"
     ONE_PROCESS = "one process"
+    NO_STRANGERS = "no strangers"
 
 
 class Harness(Protocol):
@@ -74,6 +76,17 @@ class Harness(Protocol):
 
     def erase_all_but_records(self) -> None:
         """Lose the routes, the caches and the model store, as their folders may be lost; what runs goes on."""
+        ...
+
+    def strangers(self, in_the_way_of: ModelServer | None = None) -> AbstractContextManager[Strangers]:
+        """While the context is open, things stand on the platform that claim to be ours and cannot be read.
+
+        One is the workload of a server `newer`, made by a newer library; that server has a route. They come once
+        a server was deployed. Not called where a trait says that there are none.
+
+        Args:
+            in_the_way_of: one of them has the place of that server's next revision.
+        """
         ...
 
     def leftovers(self) -> list[str]:

@@ -4,24 +4,26 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import starmap
 from pathlib import Path
 from threading import Event
 from typing import ClassVar
 
-from deployer.engine import Ref
+from deployer.engine import Launch, Ref
 from deployer.errors import GatewayDown
 from deployer.flavors.memory.deployer import MemoryModelDeployer
 from deployer.flavors.memory.engine import MemoryEngine
-from deployer.flavors.memory.platform import KILLED, MemoryPlatform, Run
+from deployer.flavors.memory.platform import KILLED, MemoryPlatform, Run, Stored
 from deployer.flavors.memory.settings import MemorySettings
-from deployer.gateway import Split, Tag
+from deployer.gateway import Backend, Route, Split, Tag
 from deployer.gateways.memory import MemoryGateway, MemoryRoutes
-from deployer.records.names import platform_name
+from deployer.records.names import platform_name, workload_name
 from deployer.server import ModelServer
 from deployer.testing.hammer import Hammer, Reply
 from deployer.testing.harness import ModelFolder, Trait
+from deployer.testing.strangers import NEWER, Strangers, newer_record
 
 PAUSE_S = 0.0005
 
@@ -143,6 +145,29 @@ class MemoryHarness(ModelFolder):
         """Clear the routes and the folder of models."""
         self._platform.routes.by_server.clear()
         shutil.rmtree(self.root / "store")
+
+    @contextmanager
+    def strangers(self, in_the_way_of: ModelServer | None = None) -> Iterator[Strangers]:
+        """Workloads whose records are nonsense, a newer library's, or another's."""
+        platform, routes = self._platform, self._platform.routes.by_server
+        record = self.deployer().engine.list()[0].record
+        records = {("nonsense", 1): "", (NEWER, 1): newer_record(record), ("moved", 1): record.model_dump_json()}
+        if in_the_way_of:
+            records[platform_name(in_the_way_of.name), in_the_way_of.revision + 1] = ""
+        theirs = {key: Stored(text, Launch(argv=(), readiness_path=""), "", key[0]) for key, text in records.items()}
+        platform.workloads |= theirs
+        routes[NEWER] = Route((Backend(1, "memory://newer-r1"),), 1, "theirs")
+
+        def look() -> dict[str, object]:
+            workloads = {workload_name(*key): replace(platform.workloads[key]) for key in theirs}
+            return {**workloads, "the route": routes.get(NEWER)}
+
+        try:
+            yield Strangers(set(map(str, starmap(workload_name, theirs))), look)
+        finally:
+            for key in theirs:
+                platform.workloads.pop(key, None)
+            routes.pop(NEWER, None)
 
     def leftovers(self) -> list[str]:
         """Broken-off copies of models."""

@@ -1,5 +1,6 @@
 """The process flavor for the suite."""
 
+import json
 import os
 import shutil
 import signal
@@ -16,12 +17,17 @@ import psutil
 from deployer.engine import Phase, Workload
 from deployer.flavors.process.deployer import ProcessModelDeployer
 from deployer.flavors.process.settings import ProcessSettings
+from deployer.gateway import Backend
 from deployer.ports import free_port
+from deployer.records.names import platform_name, workload_name
+from deployer.records.record import Record
 from deployer.server import ModelServer
 from deployer.testing import model_server, proxy, stranger
 from deployer.testing.harness import ModelFolder, Trait
+from deployer.testing.impostor import impostor
 from deployer.testing.over_http import HttpHarness
 from deployer.testing.stranger import Stranger
+from deployer.testing.strangers import NEWER, Strangers, newer_record, on_disk
 
 GONE_WITHIN_S = 10.0
 
@@ -74,6 +80,20 @@ class ProcessHarness(ModelFolder, HttpHarness):
         for name in ("gateway", "models"):
             shutil.rmtree(self.state_dir / name)
 
+    @contextmanager
+    def strangers(self, in_the_way_of: ModelServer | None = None) -> Iterator[Strangers]:
+        """Folders and files among those of workloads and of routes, and a listener on the port of what does not run."""
+        deployer = self.deployer()
+        workloads, gateway = deployer.engine.list(), deployer.gateway
+        claims = self._claims(workloads[0].record, in_the_way_of)
+        ports = [_port(workload) for workload in workloads if workload.phase is not Phase.RUNNING]
+        tag = gateway.write(NEWER, (Backend(1, "http://127.0.0.1:1"),), 1, "")
+        try:
+            with on_disk(claims) as look, impostor(*ports):
+                yield Strangers(set(map(str, claims)), lambda: {**look(), "the route": gateway.routes(NEWER)})
+        finally:
+            gateway.remove(NEWER, tag)
+
     def leftovers(self) -> list[str]:
         """Servers that no workload has, and folders and files that nobody needs any more."""
         deployer = self.deployer()
@@ -98,6 +118,23 @@ class ProcessHarness(ModelFolder, HttpHarness):
             deployer.gateway.shutdown()
             left = [argv for _, argv in self._processes()]
             assert not left, f"still runs: {left}"
+
+    def _claims(self, record: Record, in_the_way_of: ModelServer | None) -> dict[Path, dict[str, str] | str]:
+        """What strangers have in the folders of workloads and of routes, by its path."""
+        workloads, routes = self.state_dir / "workloads", self.state_dir / "gateway" / "routes"
+        claims: dict[Path, dict[str, str] | str] = {
+            workloads / "nonsense-r1": {"record": "no record"},
+            workloads / f"{NEWER}-r1": {"record": newer_record(record)},
+            workloads / "moved-r1": {"record": record.model_dump_json()},
+            workloads / "empty-r1": {},
+            workloads / "file-r1": "a file",
+            routes / "theirs.yml": json.dumps({"http": {"services": {"theirs": {"loadBalancer": {"servers": []}}}}}),
+            routes / "theirs.txt": "a note",
+        }
+        if in_the_way_of:
+            name = workload_name(platform_name(in_the_way_of.name), in_the_way_of.revision + 1)
+            claims[workloads / name] = {}
+        return claims
 
     def _serving(self, server: ModelServer) -> Workload:
         found = self.deployer().engine.list()

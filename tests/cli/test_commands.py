@@ -4,6 +4,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from deployer.engine import Launch
+from deployer.flavors.memory.platform import MemoryPlatform, Stored
 from deployer.testing.models import write_model
 from tests.support.command_line import InOneProcess
 
@@ -104,6 +106,14 @@ def test_json_is_taken_before_and_after_the_command(cli: InOneProcess, deployed:
     assert answer.json.keys() == {"servers", "unreadable"}
     assert [server.keys() for server in answer.json["servers"]] == [SERVER_KEYS]
     assert answer.stderr == ""
+
+
+def test_list_names_what_claims_to_be_ours_and_cannot_be_read(cli: InOneProcess, deployed: str) -> None:
+    stranger = Stored("no record", Launch(argv=(), readiness_path=""), "theirs", "nonsense")
+    MemoryPlatform.named(cli.platform).workloads["nonsense", 1] = stranger
+    assert "Unreadable: nonsense-r1: its record does not read" in cli("list").stdout
+    (told,) = cli("list", "--json").json["unreadable"]
+    assert told["where"] == "nonsense-r1" and told["reason"]
 
 
 def test_list_shows_each_server_whole(cli: InOneProcess, deployed: str, model: Path) -> None:

@@ -4,10 +4,15 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from deployer.engine import Phase, Readiness, Ref, Wanted, Workload, WorkloadSpec
+from pydantic import ValidationError
+
+from deployer.engine import Phase, Readiness, Ref, Unreadable, Wanted, Workload, WorkloadSpec
 from deployer.errors import EngineError, WorkloadExists
 from deployer.flavors.memory.platform import KILLED, MemoryPlatform, Run, Stored, read_model
+from deployer.records.names import workload_name
 from deployer.records.record import Record
+
+Unreadables = list[Unreadable]
 
 
 class MemoryEngine:
@@ -23,8 +28,13 @@ class MemoryEngine:
 
     def list(self, server: str | None = None) -> list[Workload]:
         with self._platform.lock:
-            stored = [s for s in self._platform.workloads.values() if server in (None, s.server)]
-            return [_workload(s) for s in stored]
+            found = [_read(*item) for item in self._platform.workloads.items() if server in (None, item[1].server)]
+        return [workload for workload in found if isinstance(workload, Workload)]
+
+    def unreadable(self) -> Unreadables:
+        with self._platform.lock:
+            found = [_read(*item) for item in self._platform.workloads.items()]
+        return [unreadable for unreadable in found if isinstance(unreadable, Unreadable)]
 
     def probe(self, workloads: Sequence[Workload], deadline_s: float) -> dict[Ref, Readiness]:
         with self._platform.lock:
@@ -36,10 +46,10 @@ class MemoryEngine:
         with platform.lock:
             key = (record.server, record.revision)
             if key in platform.workloads:
-                raise WorkloadExists(f"{record.server} has a revision {record.revision} already.")
+                raise WorkloadExists(f"{workload_name(*key)} exists already.")
             stored = Stored(record.model_dump_json(), spec.launch, record.token, record.server)
             platform.workloads[key] = stored
-            return _workload(stored)
+            return _workload(record, stored)
 
     def mark(self, ref: Ref, wanted: Wanted, cause: str) -> None:
         with self._platform.lock:
@@ -84,8 +94,18 @@ class MemoryEngine:
         return stored if stored and stored.token == ref.token else None
 
 
-def _workload(stored: Stored) -> Workload:
-    record = Record.model_validate_json(stored.record)
+def _read(key: tuple[str, int], stored: Stored) -> Workload | Unreadable:
+    where, server = workload_name(*key), key[0]
+    try:
+        record = Record.model_validate_json(stored.record)
+    except ValidationError as error:
+        return Unreadable(where, f"its record does not read: {error.errors()[0]['msg']}", server)
+    if (name := workload_name(record.server, record.revision)) != where:
+        return Unreadable(where, f"its record is that of {name}", server)
+    return _workload(record, stored)
+
+
+def _workload(record: Record, stored: Stored) -> Workload:
     return Workload(
         record=record,
         wanted=stored.wanted,

@@ -16,7 +16,7 @@ from deployer.flavors.process.folder import NotReadable, WorkloadFolder, new_wor
 from deployer.flavors.process.probe import Prober, probe_all
 from deployer.ports import free_ports
 from deployer.processes.instructions import Outcome
-from deployer.records.names import workload_name
+from deployer.records.names import server_of, workload_name
 
 TEMPORARY, GONE = ".tmp-", ".gone-"
 TEMPORARY_FOR_S = 60.0
@@ -51,7 +51,8 @@ class ProcessEngine:
 
     def unreadable(self) -> Unreadables:
         """Folders that stand among ours and are no workload's."""
-        return [Unreadable(str(path), why) for path, why in self._read(None) if isinstance(why, str)]
+        found = [(path, why) for path, why in self._read(None) if isinstance(why, str)]
+        return [Unreadable(str(path), why, server_of(path.name)) for path, why in found]
 
     def probe(self, workloads: Sequence[Workload], deadline_s: float) -> dict[Ref, Readiness]:
         return probe_all(workloads, self._ask, deadline_s)
@@ -190,6 +191,8 @@ class ProcessEngine:
 
 def _into_place(complete: Path, final: Path) -> None:
     """Nobody sees it before it is complete, and only one can be first."""
+    if os.path.lexists(final):  # A rename would take the place of an empty folder.
+        raise WorkloadExists(f"{final.name} exists already")
     try:
         os.rename(complete, final)
     except OSError as error:

@@ -36,6 +36,7 @@ PARTS = (
     "erased",
     "recreate",
     "recreate_crossed",
+    "not_ours",
     "aftermath",
 )
 _NAMES = [f"{__name__}.{part}" for part in PARTS]

@@ -2,6 +2,7 @@
 
 from deployer.testing.harness import Trait
 
+ITS_OWN = "nobody but its own engine can put anything on its platform"
 KILLED_ALIKE = "whoever kills a deployer there kills the platform with it"
 NOT_APPLICABLE: dict[tuple[str, Trait], str] = {
     ("test_15_slow_requests_in_flight_finish", Trait.REQUESTS_TAKE_NO_TIME): "none is ever in flight",
@@ -13,6 +14,9 @@ NOT_APPLICABLE: dict[tuple[str, Trait], str] = {
         "test_29_a_recycled_pid_is_never_signalled",
         Trait.NO_CHOSEN_PIDS,
     ): "only root, on Linux, can have a pid given out again at once",
+    ("test_24_all_goes_on_beside_strangers_which_are_named_and_never_touched", Trait.NO_STRANGERS): ITS_OWN,
+    ("test_24_a_server_that_only_a_newer_library_can_read_keeps_its_route_and_its_name", Trait.NO_STRANGERS): ITS_OWN,
+    ("test_24_a_stranger_in_the_place_of_the_next_revision_is_named_and_nothing_is_lost", Trait.NO_STRANGERS): ITS_OWN,
     ("test_25_a_deployer_killed_for_real_at_a_call_of_a_replace_fails_no_request", Trait.ONE_PROCESS): KILLED_ALIKE,
     ("test_25_a_deployer_killed_for_real_in_any_operation_leaves_what_reconcile_ends", Trait.ONE_PROCESS): KILLED_ALIKE,
     ("test_34_a_deployer_frozen_for_real_at_a_call_of_a_replace_fails_no_request", Trait.ONE_PROCESS): KILLED_ALIKE,
