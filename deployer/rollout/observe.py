@@ -74,16 +74,17 @@ class Observer:
         return [self._answered(view, answers) if view.server in heard else view for view in views]
 
     def _answered(self, view: ServerView, answers: Mapping[Ref, Readiness]) -> ServerView:
-        return replace(view, workloads=tuple([self._observed(o, answers.get(o.ref)) for o in view.workloads]))
+        return replace(view, workloads=tuple([self._observed(o.workload, answers) for o in view.workloads]))
 
-    def _observed(self, observed: Observed, answer: Readiness | None) -> Observed:
+    def _observed(self, workload: Workload, answers: Mapping[Ref, Readiness]) -> Observed:
+        ref, now = workload.ref, time.monotonic()
+        answer = answers.get(ref)
         if answer is None or answer.health is not Health.READY:
-            return Observed(observed.workload, answer)
-        now = time.monotonic()
-        since = self._ready_since.setdefault(observed.ref, now)
-        if since < now - observed.workload.age_s:
-            self._ready_since[observed.ref] = since = now  # An earlier run of it was seen.
-        return Observed(observed.workload, answer, now - since)
+            return Observed(workload, answer)
+        since = self._ready_since.setdefault(ref, now)
+        if since < now - workload.age_s:
+            self._ready_since[ref] = since = now  # An earlier run of it was seen.
+        return Observed(workload, answer, now - since)
 
     def _forget_unready(self, looked_at: Set[str], answers: Mapping[Ref, Readiness]) -> None:
         for ref in tuple(self._ready_since):

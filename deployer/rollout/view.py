@@ -111,8 +111,8 @@ class ServerView:
     @cached_property
     def uuid(self) -> UUID | None:
         """The server's: that of what the route names, else of the lowest revision."""
-        first = next(iter((*self.serving, *self.workloads)), None)
-        return first.workload.record.uuid if first else None
+        candidates = self.serving or self.workloads
+        return candidates[0].workload.record.uuid if candidates else None
 
     def owns(self, observed: Observed) -> bool:
         """Whether it is a revision of this server: not of one that had the name before, and was deleted meanwhile."""
@@ -169,10 +169,8 @@ class ServerView:
     @cached_property
     def speaking(self) -> Observed | None:
         """What a caller is told of: what the route names, else the highest open, else the highest."""
-        for candidates in (self.serving, self.open, self.own):
-            if candidates:
-                return candidates[-1]
-        return None
+        candidates = self.serving or self.open or self.own
+        return candidates[-1] if candidates else None
 
     def reaches(self, observed: Observed) -> bool:
         """Whether its URL leads to it, and it is ready."""
