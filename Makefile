@@ -10,7 +10,7 @@ export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export MLFLOW_DISABLE_TELEMETRY := true
 export ENGINES
 
-.PHONY: setup demo test lint bench clean
+.PHONY: setup demo test soak lint bench clean
 
 setup: .venv/installed
 
@@ -38,6 +38,10 @@ demo: .venv/demo/mlflow.db
 # Tests every engine that it can reach. With ENGINES="process docker" (or all) a missing one is a failure.
 test: setup
 	$(BIN)/python -m pytest $(COVERAGE) $(ARGS)
+
+# Deployers killed and frozen at hundreds of random moments, and whatever else takes too long for `make test`.
+soak: setup
+	$(BIN)/python -m tests.soak $(ARGS)
 
 lint: setup
 	$(BIN)/ruff check

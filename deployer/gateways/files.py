@@ -43,8 +43,12 @@ def locked(path: Path, deadline_s: float) -> Iterator[None]:
 
 
 def replace_file(path: Path, text: str, scratch: Path) -> None:
-    """Put the whole text at `path` or leave what is there; `scratch` is a folder on the same file system."""
-    temporary = scratch / f"{path.name}.{secrets.token_hex(6)}"
+    """Put the whole text at `path` or leave what is there; `scratch` is a folder on the same file system.
+
+    Whoever calls it holds the lock for that path: then a text begun for it is of somebody who was killed.
+    """
+    remove_unfinished(path, scratch)
+    temporary = scratch / f"{_unfinished(path)}{secrets.token_hex(6)}"
     try:
         with open(temporary, "x", encoding="utf-8", opener=_private) as file:
             file.write(text)
@@ -53,6 +57,17 @@ def replace_file(path: Path, text: str, scratch: Path) -> None:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_unfinished(path: Path, scratch: Path) -> None:
+    """Remove what was begun for `path` and never came into place."""
+    for temporary in scratch.glob(f"{_unfinished(path)}*"):
+        temporary.unlink(missing_ok=True)
+
+
+def _unfinished(path: Path) -> str:
+    """How the names of texts begin that are to stand at `path`."""
+    return f"{path.parent.name}-{path.name}."
 
 
 def _private(path: str, flags: int) -> int:

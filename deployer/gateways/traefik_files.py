@@ -14,7 +14,7 @@ from pathlib import Path
 
 from deployer.gateway import NO_ROUTE, Route, Split, Tag
 from deployer.gateways import traefik_certificate
-from deployer.gateways.files import locked, replace_file, storage
+from deployer.gateways.files import locked, remove_unfinished, replace_file, storage
 from deployer.gateways.swap import require_unmoved, successor
 from deployer.gateways.traefik_routes import SERVER, new_head, parsed, rendered, tag_of
 from deployer.processes.files import content
@@ -39,6 +39,10 @@ class RouteFiles:
     def are_watched(self) -> bool:
         """Whether the folder is still the one that the proxy began to watch: what was put there first is there."""
         return (self.watched / traefik_certificate.FILE_NAME).exists()
+
+    @property
+    def _scratch(self) -> Path:
+        return self.folder / "scratch"
 
     def path(self, server: str) -> Path:
         """Where the server's route is."""
@@ -69,6 +73,7 @@ class RouteFiles:
         self.make_folders()
         with storage(f"remove the route of {server}"), self._locked(server):
             require_unmoved(server, self._read(server), seen)
+            remove_unfinished(self.path(server), self._scratch)
             self.path(server).unlink(missing_ok=True)
 
     def make_folders(self) -> None:
@@ -79,7 +84,7 @@ class RouteFiles:
     def provide_certificate(self) -> None:
         """Spare the proxy the making of one at every change of a route."""
         with storage("write the gateway's certificate"):
-            traefik_certificate.provide(self.folder, self.watched, self.folder / "scratch")
+            traefik_certificate.provide(self.folder, self.watched, self._scratch)
 
     def unloadable(self) -> list[Path]:
         """What lies in the watched folder and is not a route file as we write it."""
@@ -131,7 +136,7 @@ class RouteFiles:
         return parsed(_text(self.path(server))) or NO_ROUTE
 
     def _replace(self, server: str, text: str) -> None:
-        replace_file(self.path(server), text, self.folder / "scratch")
+        replace_file(self.path(server), text, self._scratch)
 
     def _locked(self, server: str) -> AbstractContextManager[None]:
         return locked(self.folder / "locks" / server, LOCK_S)

@@ -82,7 +82,7 @@ def superseded(view: ServerView, name: str, revision: int) -> Superseded:
     """A later deploy won."""
     later = max((o.revision for o in view.workloads if o.revision > revision), default=view.highest_number)
     return Superseded(
-        f"Revision {revision} of {name} was overtaken by revision {later} before it took traffic.",
+        f"Revision {revision} of {name} was overtaken by revision {later} before its deployer saw it serve.",
         serving=still_serving(view),
         hint="Nothing is to be done, unless this one should serve: then deploy it again.",
     )

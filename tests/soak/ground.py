@@ -54,8 +54,8 @@ def silent(harness: ProcessHarness, servers: Sequence[ModelServer]) -> list[str]
 
 def remains(harness: ProcessHarness) -> list[str]:
     """What is there and belongs to nothing that stands."""
-    scratch = harness.state_dir / "gateway" / "scratch"
-    return harness.leftovers() + [str(path) for path in scratch.iterdir()]
+    half_written = (".*", "gateway/.*", "gateway/proxy/.*", "gateway/scratch/*")
+    return harness.leftovers() + [str(path) for pattern in half_written for path in harness.state_dir.glob(pattern)]
 
 
 def clear(harness: ProcessHarness) -> list[str]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from random import Random
 
-from deployer.errors import RolloutError
+from deployer.errors import RevisionRefused
 from deployer.server import ModelServer
 from deployer.testing.hammer import Hammer
 from deployer.testing.process import ProcessHarness
@@ -91,12 +91,12 @@ class Storm:
         self._figures.told.update(attempt.told for attempt in attempts)
 
     def _count_requests(self, server: ModelServer, hammer: Hammer, attempts: Sequence[Attempt]) -> None:
-        """Who was told that his revision does not serve must not have served anybody."""
+        """A revision that was refused, or closed because its time was over, must have answered nobody."""
         self._figures.requests += hammer.sent
         self._figures.failed += [f"{server.name}: {reply}" for reply in hammer.failed]
         answered = hammer.answers_begun_after(0) - {""}
         self._figures.untruths += [
             f"{attempt.told}, and {attempt.errand.answer} answered"
             for attempt in attempts
-            if isinstance(attempt.raised, RolloutError) and attempt.errand.answer in answered
+            if isinstance(attempt.raised, RevisionRefused) and attempt.errand.answer in answered
         ]
