@@ -34,6 +34,7 @@ PARTS = (
     "broken_off",
     "killed",
     "erased",
+    "reviving",
     "recreate",
     "recreate_crossed",
     "not_ours",
