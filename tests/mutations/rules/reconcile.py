@@ -134,8 +134,8 @@ MUTATIONS = (
     Mutation(
         rule="A list of all looks again at the servers whose routes moved.",
         file=OBSERVE,
-        old="return views | {server: self._settled(server) for server in moved}",
-        new="return views",
+        old="views | {server: self._settled(server) for server in moved}",
+        new="views",
         seen_by=memory(27),
     ),
     Mutation(
