@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from deployer.ports import LOOPBACK
@@ -35,6 +35,11 @@ def _listener(port: int) -> Iterator[None]:
 class _SaysYes(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = 5
+
+    def handle(self) -> None:
+        """Whoever asked may be gone before the answer."""
+        with suppress(ConnectionError):
+            super().handle()
 
     def do_GET(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length") or 0))

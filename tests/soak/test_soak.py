@@ -37,11 +37,11 @@ def server(harness: ProcessHarness) -> ModelServer:
 
 def test_a_short_soak_prints_its_figures_and_finds_nothing_wrong() -> None:
     command = [sys.executable, "-m", "tests.soak", "storm", "outages", "--seed", "7"]
-    command += ["--kills", "2", "--freezes", "2", "--outages", "1"]
+    command += ["--kills", "1", "--freezes", "1", "--outages", "1"]
     ran = subprocess.run(command, capture_output=True, text=True, timeout=170, check=False)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     figures = dict(line.rsplit(maxsplit=1) for line in ran.stdout.splitlines() if len(line.split()) == 2)
-    assert int(figures["kills"]) >= 2 and int(figures["freezes"]) >= 2 and int(figures["outages"]) == 1
+    assert "0" not in [figures[name] for name in ("kills", "freezes", "outages", "requests", "seconds")]
     assert [figures[name] for name in ("failed", "survivors", "violations", "untruths")] == ["0"] * 4
 
 
