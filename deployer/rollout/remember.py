@@ -8,7 +8,14 @@ from deployer.rollout.view import Observed, ServerView
 def history_of(view: ServerView) -> tuple[HistoryEntry, ...]:
     """Up to ten revisions, oldest first, with what became of each."""
     remembered = [entry for o in view.own for entry in o.workload.record.history]
-    return merged(remembered, [_seen(view, o) for o in view.own])
+    numbers = {entry.number for entry in remembered}
+    seen = [_seen(view, o) for o in view.own if o.revision not in numbers or not _was_replaced(view, o)]
+    return merged(remembered, seen)
+
+
+def _was_replaced(view: ServerView, observed: Observed) -> bool:
+    """Whether a later one serves in its place; that one remembers whether it served at all."""
+    return not observed.refused and any(backend.revision > observed.revision for backend in view.route.split)
 
 
 def _seen(view: ServerView, observed: Observed) -> HistoryEntry:
@@ -21,6 +28,8 @@ def _outcome(view: ServerView, observed: Observed) -> tuple[Outcome, str]:
         return Outcome.REFUSED, observed.workload.cause
     if view.serves(observed):
         return Outcome.SERVED, ""
-    if observed.revision <= view.route.high:
+    if _was_replaced(view, observed):
         return Outcome.SERVED, "replaced"
+    if observed.revision <= view.route.high:
+        return Outcome.REFUSED, "closed"
     return Outcome.PENDING, ""

@@ -12,12 +12,14 @@ from deployer.errors import (
     EngineError,
     EngineUnavailable,
     GatewayDown,
+    NothingToRollBackTo,
     RevisionRefused,
     ServerStopped,
     Superseded,
     WorkloadExists,
 )
 from deployer.server import ModelServer, State
+from deployer.testing.faults import Death, Killed, befall, nth
 from deployer.testing.hammer import Reply
 from deployer.testing.invariants import violations
 from deployer.testing.memory import MemoryHarness
@@ -128,6 +130,28 @@ def test_a_name_whose_workload_nobody_can_read_is_an_error(harness: MemoryHarnes
     meddling.instead(deployer.engine, "create", WorkloadExists("churn-r1 exists already"))
     with pytest.raises(EngineError, match="churn-r1"):
         deployer.deploy_model(harness.config("v1"))
+
+
+def test_what_was_overtaken_before_it_ran_is_nothing_to_roll_back_to(harness: MemoryHarness) -> None:
+    for answer, last_call in (("v1", "engine.create"), ("v2", "gateway.write")):
+        deployer = befall(harness.deployer(), Death(nth(last_call), after=True))
+        with pytest.raises(Killed):
+            deployer.deploy_model(harness.config(answer), replace=True)
+    with pytest.raises(NothingToRollBackTo):
+        harness.deployer().rollback(only_server(harness).uuid)
+
+
+def test_what_was_closed_and_not_marked_is_nothing_to_roll_back_to(harness: MemoryHarness) -> None:
+    """Its deployer died in between; and so did the next, who remembers it as it was then."""
+    server = harness.deployer().deploy_model(harness.config("v1"), replace=True)
+    for answer, mode, last_call in (("v2", "exit", "gateway.write"), ("v3", "ok", "engine.create")):
+        deployer = befall(harness.deployer(), Death(nth(last_call), after=True))
+        with pytest.raises(Killed):
+            deployer.deploy_model(harness.config(answer, mode), replace=True)
+    harness.deployer().reconcile()
+    assert harness.ask(server) == Reply(200, "v3", 3)
+    assert harness.deployer().rollback(server.uuid).revision == 4
+    assert harness.ask(server) == Reply(200, "v1", 4)
 
 
 # ---- what stands behind the name
