@@ -1,5 +1,6 @@
 """The gateway of one host: a Traefik of our own that reads route files."""
 
+import contextlib
 import time
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from deployer.ports import LOOPBACK
 DEFAULT_PORT = 8400
 POLL_S = 0.015
 BROUGHT_BACK_WITHIN_S = 2.0
+FORGETS_EVERY = 32
 BLIND_FOR_S = 2.0
 """For how long a proxy that sees no route any more may finish its requests."""
 ENSURE_LOCK_S = 3 * START_S
@@ -92,6 +94,7 @@ class TraefikGateway:
             if waited_s >= patience_s:
                 raise self._not_acknowledged(server, patience_s)
             time.sleep(POLL_S)
+        self._let_it_forget(tag)
 
     def remove(self, server: str, seen: Tag) -> None:
         """Compare and remove; see `deployer.gateway.Gateway.remove`."""
@@ -122,6 +125,15 @@ class TraefikGateway:
     def _routes_by(self, server: str, tag: Tag) -> bool:
         router, _ = self._router(server)
         return router.enabled and router.service == service_of(server, tag)
+
+    def _let_it_forget(self, tag: Tag) -> None:
+        """Until its metrics are asked for, the proxy keeps those of every service that ever was, 17 KB each.
+
+        A tag is as good as random, so this happens now and then: with many routes it takes a while.
+        """
+        if int(tag, 16) % FORGETS_EVERY == 0:
+            with contextlib.suppress(NoAnswer):
+                self._admin().metrics()
 
     def _router(self, server: str) -> tuple[Router, str]:
         try:

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import re
 import resource
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import pytest
 
 from deployer.errors import GatewayDown, RouteMoved, StateDirectoryUnusable
 from deployer.gateway import Backend, Route
+from deployer.gateways import traefik
 from deployer.gateways.traefik import TraefikGateway
 from deployer.http import Answer, request
 
@@ -208,6 +210,17 @@ def test_a_route_that_is_cut_off_while_it_is_written_leaves_the_old_one(tmp_path
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert gateway.routes()["churn"].tag == tag
     assert list((tmp_path / "scratch").iterdir()) == []
+
+
+def test_the_metrics_of_services_that_are_gone_do_not_pile_up_in_the_proxy(
+    gateway: TraefikGateway, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(traefik, "FORGETS_EVERY", 1)
+    backend = serve(1)
+    for _ in range(6):
+        route(gateway, "churn", backend)
+        get(gateway.url("churn"))
+    assert len(set(re.findall(r'service="(churn-\w+)@file"', gateway.metrics()))) <= 2
 
 
 def test_requests_are_counted_by_service(gateway: TraefikGateway, serve: Serve) -> None:
