@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,7 @@ from tests.soak.ground import clear
 from tests.soak.outages import Outages
 from tests.soak.storm import Storm
 
+LONGEST_S = 1800
 Asked = argparse.Namespace
 
 
@@ -49,8 +51,8 @@ def main() -> int:
         print(f"{name}: {PARTS[name].__doc__}", flush=True)
         PARTS[name](asked, figures)
     print("", *figures.lines(), f"{'seconds':<12}{time.monotonic() - began:>10,.0f}", "", sep="\n")
-    print(*(f"{count:>5} {told}" for told, count in sorted(figures.told.items())), sep="\n")
-    print(*(f"WRONG: {wrong}" for wrong in figures.wrong), sep="\n")
+    print(*(f"{count:>6} {told}" for told, count in sorted(figures.told.items())), sep="\n")
+    print(*(f"\nWRONG, {count} times: {wrong}" for wrong, count in Counter(figures.wrong).items()), sep="")
     return 1 if figures.wrong else 0
 
 
@@ -65,7 +67,7 @@ def _ground(figures: Figures) -> Iterator[ProcessHarness]:
 
 
 def _pytest(figures: Figures, *selection: str, **environment: str) -> None:
-    command = [sys.executable, "-m", "pytest", "-q", *selection]
+    command = [sys.executable, "-m", "pytest", "-q", f"--timeout={LONGEST_S}", *selection]
     if subprocess.run(command, env=os.environ | environment, check=False).returncode:
         figures.violations.append(f"{' '.join(command)} failed")
 
