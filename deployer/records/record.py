@@ -5,12 +5,14 @@ from enum import StrEnum
 from typing import Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from deployer.config import ModelServerConfig
 from deployer.records.names import platform_name
 
 HISTORY_LENGTH = 10
+VERSION = 1
 
 
 class Outcome(StrEnum):
@@ -84,6 +86,15 @@ class Record(Stored):
     def server(self) -> str:
         """The server's name on its platform."""
         return platform_name(self.name)
+
+    @field_validator("version", mode="before")
+    @classmethod
+    def _is_known_here(cls, version: object) -> object:
+        if isinstance(version, int) and version > VERSION:
+            told = {"version": version, "known": VERSION}
+            said = "{version} is a newer library's, which this one leaves alone: it reads up to {known}"
+            raise PydanticCustomError("newer_version", said, told)
+        return version
 
     @model_validator(mode="after")
     def _numbers_from_one(self) -> "Record":
