@@ -94,9 +94,9 @@ class ProcessEngine:
             if folder is None:
                 return
             with folder.claimed() as claimed:
-                if folder.belongs_to(ref) and not claimed:
-                    raise EngineError(f"{ref} runs, so it is not deleted", hint="Stop it first.")
-                if claimed and folder.belongs_to(ref):
+                if folder.belongs_to(ref):
+                    if not claimed:
+                        raise _not_claimed(ref, folder)
                     os.rename(folder.folder, gone)
             shutil.rmtree(gone, ignore_errors=True)
 
@@ -187,6 +187,13 @@ class ProcessEngine:
     def _free_ports(self, count: int) -> Sequence[int]:
         folders = [WorkloadFolder(self._root / name) for name in self._names(None)]
         return free_ports(count, {folder.port() for folder in folders})
+
+
+def _not_claimed(ref: Ref, folder: WorkloadFolder) -> EngineError | EngineUnavailable:
+    if folder.held():
+        return EngineError(f"{ref} runs, so it is not deleted", hint="Stop it first.")
+    what = f"{ref} was not deleted: another deployer has been looking at it for a while"
+    return EngineUnavailable(what, hint="It may be suspended: wake or end it, then try again.")
 
 
 def _into_place(complete: Path, final: Path) -> None:

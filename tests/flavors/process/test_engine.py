@@ -14,8 +14,9 @@ import pytest
 from deployer import ports
 from deployer.config import Probes
 from deployer.engine import Engine, Health, KeepsLogs, Phase, ReportsUnreadable, Wanted, Workload
-from deployer.errors import EngineError, ModelGone, SecretUnresolved, WorkloadExists
+from deployer.errors import EngineError, EngineUnavailable, ModelGone, SecretUnresolved, WorkloadExists
 from deployer.flavors.process.engine import ProcessEngine
+from deployer.flavors.process.folder import WorkloadFolder
 from deployer.processes.held import HeldProcess
 from tests.flavors.process.conftest import PYTHON, look, spec, started, until
 
@@ -251,6 +252,17 @@ def test_delete_refuses_what_runs_and_removes_what_does_not(engine: ProcessEngin
     engine.stop(workload.ref, 5)
     engine.delete(workload.ref)
     engine.delete(workload.ref)
+    assert os.listdir(root) == []
+
+
+def test_delete_does_not_take_one_who_looks_for_one_that_runs(engine: ProcessEngine, root: Path) -> None:
+    """A deployer may be suspended while it looks."""
+    ref = engine.create(spec()).ref
+    with WorkloadFolder(root / str(ref)).resting() as resting:
+        assert resting
+        with pytest.raises(EngineUnavailable, match="looking at it"):
+            engine.delete(ref)
+    engine.delete(ref)
     assert os.listdir(root) == []
 
 
