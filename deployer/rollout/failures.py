@@ -40,7 +40,7 @@ def refused(view: ServerView, name: str, mine: Observed, log_tail: LogTail) -> R
     """The revision never became ready, or did not stay so; the view is that of the server afterwards."""
     tail = log_tail(mine)
     return RevisionRefused(
-        f"Revision {mine.revision} of {name} was refused: {mine.workload.cause}.",
+        f"Revision {mine.revision} of {name} was refused: {mine.why_closed}.",
         serving=still_serving(view, mine),
         hint=_hint(mine, tail),
         status=mine.condition,

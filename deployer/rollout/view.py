@@ -82,6 +82,11 @@ class Observed:
         return ending is not None and self.workload.age_s - ending.ago_s > self.probes.startup_s
 
     @property
+    def why_closed(self) -> str:
+        """Why its number was burnt, as far as anybody wrote it down."""
+        return self.workload.cause if self.refused else self.answer or "whoever closed it did not come to say why"
+
+    @property
     def answer(self) -> str:
         """What it said to its health check, or how it ended, in words."""
         if self.workload.ending:

@@ -12,6 +12,7 @@ from deployer.records.names import platform_name
 from deployer.server import ModelServer
 from deployer.testing.hammer import Hammer, Reply
 from deployer.testing.models import command_line, write_model
+from deployer.testing.small_disk import SmallDisk
 from deployer.testing.stranger import Stranger
 from deployer.testing.strangers import Strangers
 
@@ -24,6 +25,8 @@ class Trait(StrEnum):
     NO_CHOSEN_PIDS = "no chosen pids"
     ONE_PROCESS = "one process"
     NO_STRANGERS = "no strangers"
+    NO_DISK = "no disk"
+    NO_SMALL_DISK = "no small disk"
 
 
 class Harness(Protocol):
@@ -76,6 +79,13 @@ class Harness(Protocol):
 
     def erase_all_but_records(self) -> None:
         """Lose the routes, the caches and the model store, as their folders may be lost; what runs goes on."""
+        ...
+
+    def small_disk(self) -> SmallDisk:
+        """A small disk, on which all stands that the platform keeps; asked for before anything is deployed.
+
+        Not called where a trait says that there is no disk, or no small one.
+        """
         ...
 
     def strangers(self, in_the_way_of: ModelServer | None = None) -> AbstractContextManager[Strangers]:

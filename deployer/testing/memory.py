@@ -97,7 +97,9 @@ class HammeredDeployer(MemoryModelDeployer):
 class MemoryHarness(ModelFolder):
     """A platform in memory, named after the folder for its models."""
 
-    traits: ClassVar[frozenset[Trait]] = frozenset({Trait.REQUESTS_TAKE_NO_TIME, Trait.NO_PIDS, Trait.ONE_PROCESS})
+    traits: ClassVar[frozenset[Trait]] = frozenset(
+        {Trait.REQUESTS_TAKE_NO_TIME, Trait.NO_PIDS, Trait.ONE_PROCESS, Trait.NO_DISK}
+    )
     settle_s: float = 0.05
     drain_s: float = 0.02
     _hammers: list[Hammer] = field(default_factory=list)

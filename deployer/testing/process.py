@@ -6,7 +6,7 @@ import shutil
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
@@ -22,14 +22,16 @@ from deployer.ports import free_port
 from deployer.records.names import platform_name, workload_name
 from deployer.records.record import Record
 from deployer.server import ModelServer
-from deployer.testing import model_server, proxy, stranger
+from deployer.testing import model_server, proxy, small_disk, stranger
 from deployer.testing.harness import ModelFolder, Trait
 from deployer.testing.impostor import impostor
 from deployer.testing.over_http import HttpHarness
+from deployer.testing.small_disk import SmallDisk
 from deployer.testing.stranger import Stranger
 from deployer.testing.strangers import NEWER, Strangers, newer_record, on_disk
 
 GONE_WITHIN_S = 10.0
+ASKED_OF_ROOT = ((Trait.NO_CHOSEN_PIDS, stranger.can_be_had), (Trait.NO_SMALL_DISK, small_disk.can_be_had))
 
 
 @dataclass(frozen=True)
@@ -40,8 +42,9 @@ class ProcessHarness(ModelFolder, HttpHarness):
         gateway_port: one that no other test's gateway would choose while this one is down.
     """
 
-    traits: ClassVar[frozenset[Trait]] = frozenset() if stranger.can_be_had() else frozenset({Trait.NO_CHOSEN_PIDS})
+    traits: ClassVar[frozenset[Trait]] = frozenset(trait for trait, can_be_had in ASKED_OF_ROOT if not can_be_had())
     gateway_port: int = field(default_factory=free_port)
+    _mounted: ExitStack = field(default_factory=ExitStack)
 
     @property
     def state_dir(self) -> Path:
@@ -74,6 +77,13 @@ class ProcessHarness(ModelFolder, HttpHarness):
     def gateway_down(self) -> AbstractContextManager[None]:
         """Its proxy is dead, and a stranger has its ports."""
         return proxy.killed(self.deployer().gateway)
+
+    def small_disk(self) -> SmallDisk:
+        """One that holds the state directory, until all is closed."""
+        disk = SmallDisk(self.state_dir)
+        disk.mount()
+        self._mounted.callback(disk.unmount)
+        return disk
 
     def erase_all_but_records(self) -> None:
         """Remove the folders of the gateway, which runs on, and of the models."""
@@ -116,8 +126,11 @@ class ProcessHarness(ModelFolder, HttpHarness):
                 deployer.delete_model_server(server.uuid, force=True)
         finally:
             deployer.gateway.shutdown()
-            left = [argv for _, argv in self._processes()]
-            assert not left, f"still runs: {left}"
+            left = list(self._processes())
+            for process, _ in left:
+                process.kill()
+            self._mounted.close()
+            assert not left, f"still runs: {[argv for _, argv in left]}"
 
     def _claims(self, record: Record, in_the_way_of: ModelServer | None) -> dict[Path, dict[str, str] | str]:
         """What strangers have in the folders of workloads and of routes, by its path."""

@@ -23,7 +23,9 @@ from examples.flavor.flavor import ChildModelDeployer, ChildSettings
 class ChildHarness(ModelFolder, HttpHarness):
     """Children of a folder of its own, with a gateway of its own; `close` ends both."""
 
-    traits: ClassVar[frozenset[Trait]] = frozenset({Trait.ONE_PROCESS, Trait.NO_PIDS, Trait.NO_STRANGERS})
+    traits: ClassVar[frozenset[Trait]] = frozenset(
+        {Trait.ONE_PROCESS, Trait.NO_PIDS, Trait.NO_STRANGERS, Trait.NO_DISK}
+    )
     gateway_port: int = field(default_factory=free_port)
 
     def deployer(self) -> ChildModelDeployer:

@@ -40,6 +40,12 @@ def test_a_missing_package_is_what_the_hint_speaks_of(line: str) -> None:
     assert "install it" in failures.refused(view, "churn", mine, lambda _: line).hint
 
 
+def test_a_refusal_that_could_not_be_written_down_tells_how_it_ended() -> None:
+    unmarked = observed(2, Condition.ENDED)
+    error = failures.refused(ServerView("s", routed_to(1, high=2), (unmarked,)), "churn", unmarked, lambda _: "")
+    assert "was refused: exit code 7." in error.what
+
+
 def test_a_lost_port_is_what_the_hint_speaks_of() -> None:
     view, mine = view_of(Condition.ENDED)
     lost = replace(mine, workload=replace(mine.workload, port_lost=True))

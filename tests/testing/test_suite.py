@@ -16,7 +16,7 @@ from deployer.testing.invariants import violations
 from deployer.testing.memory import MemoryHarness
 from deployer.testing.suite.applicable import NOT_APPLICABLE, reason
 
-SCENARIOS = {*range(1, 37)} - {32}
+SCENARIOS = {*range(1, 37)}
 
 
 @pytest.fixture

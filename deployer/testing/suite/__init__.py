@@ -38,6 +38,7 @@ PARTS = (
     "recreate",
     "recreate_crossed",
     "not_ours",
+    "disk_full",
     "aftermath",
 )
 _NAMES = [f"{__name__}.{part}" for part in PARTS]

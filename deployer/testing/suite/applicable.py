@@ -4,6 +4,14 @@ from deployer.testing.harness import Trait
 
 ITS_OWN = "nobody but its own engine can put anything on its platform"
 KILLED_ALIKE = "whoever kills a deployer there kills the platform with it"
+NO_RECORD_ON_DISK = "its records are on no disk"
+ONLY_ROOT_ON_LINUX = "only root, on Linux, can mount a disk that is small enough to be filled"
+WITH_A_FULL_DISK = (
+    "test_32_a_disk_full_during_a_replace_leaves_the_old_revision_as_it_is",
+    "test_32_a_refusal_that_a_full_disk_cuts_short_is_completed_when_there_is_room",
+    "test_32_a_disk_full_during_a_first_deploy_leaves_nothing_that_stays",
+    "test_32_a_stop_that_cannot_be_written_down_stops_nothing",
+)
 NOT_APPLICABLE: dict[tuple[str, Trait], str] = {
     ("test_15_slow_requests_in_flight_finish", Trait.REQUESTS_TAKE_NO_TIME): "none is ever in flight",
     (
@@ -19,6 +27,8 @@ NOT_APPLICABLE: dict[tuple[str, Trait], str] = {
     ("test_24_a_stranger_in_the_place_of_the_next_revision_is_named_and_nothing_is_lost", Trait.NO_STRANGERS): ITS_OWN,
     ("test_25_a_deployer_killed_for_real_at_a_call_of_a_replace_fails_no_request", Trait.ONE_PROCESS): KILLED_ALIKE,
     ("test_25_a_deployer_killed_for_real_in_any_operation_leaves_what_reconcile_ends", Trait.ONE_PROCESS): KILLED_ALIKE,
+    **{(test, Trait.NO_DISK): NO_RECORD_ON_DISK for test in WITH_A_FULL_DISK},
+    **{(test, Trait.NO_SMALL_DISK): ONLY_ROOT_ON_LINUX for test in WITH_A_FULL_DISK},
     ("test_34_a_deployer_frozen_for_real_at_a_call_of_a_replace_fails_no_request", Trait.ONE_PROCESS): KILLED_ALIKE,
 }
 """By the scenario's test and the trait."""
