@@ -12,7 +12,7 @@ from pathlib import Path
 from deployer.engine import Readiness, Ref, Unreadable, Wanted, Workload, WorkloadSpec
 from deployer.errors import EngineError, EngineUnavailable, ModelGone, WorkloadExists
 from deployer.flavors.process.environment import harmless
-from deployer.flavors.process.folder import NotReadable, WorkloadFolder, new_workload, path_of
+from deployer.flavors.process.folder import NotReadable, WorkloadFolder, forget_the_gone, new_workload, path_of
 from deployer.flavors.process.probe import Prober, probe_all
 from deployer.ports import free_ports
 from deployer.processes.instructions import Outcome
@@ -47,6 +47,8 @@ class ProcessEngine:
 
     def list(self, server: str | None = None) -> list[Workload]:
         found = [workload for _, workload in self._read(server) if isinstance(workload, Workload)]
+        if server is None:
+            forget_the_gone(len(found))
         return sorted(found, key=lambda workload: (workload.record.server, workload.revision))
 
     def unreadable(self) -> Unreadables:

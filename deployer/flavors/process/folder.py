@@ -15,6 +15,7 @@ from deployer.records.record import Record
 
 RECORD = "record"
 LAUNCH = "launch"
+SPARE = 50
 AS_JSON = TypeAdapter(Launch)
 
 
@@ -97,6 +98,13 @@ def new_workload(spec: WorkloadSpec, port: int) -> Workload:
 
 def path_of(root: Path, ref: Ref) -> Path:
     return root / str(ref)
+
+
+def forget_the_gone(workloads: int) -> None:
+    """Forget what was read, once it is much more than there are workloads; what is there is soon read again."""
+    for remembered in (_record, _launch):
+        if remembered.cache_info().currsize > 2 * workloads + SPARE:
+            remembered.cache_clear()
 
 
 def _address(port: int) -> str:
