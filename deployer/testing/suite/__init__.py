@@ -38,6 +38,7 @@ PARTS = (
     "recreate",
     "recreate_crossed",
     "not_ours",
+    "promises",
     "disk_full",
     "aftermath",
 )

@@ -1,4 +1,4 @@
-"""Scenarios 35 and 36: rollouts that a stop, a deadline or an interruption ends."""
+"""Scenarios 34 to 36: rollouts that a delete, a stop, a deadline or an interruption ends."""
 
 import threading
 import time
@@ -30,6 +30,19 @@ AFTER_THE_ROUTE = [
 ]
 STARTS_S = 2.0
 ENDS_WITHIN_S = 30.0
+
+
+def test_34_a_deploy_that_wakes_after_its_server_was_deleted_makes_a_new_one(harness: Harness) -> None:
+    old = harness.deployer().deploy_model(harness.config("v1"))
+    freeze = Freeze(nth("engine.create"))
+    rollout = _Rollout(befall(harness.deployer(), freeze), harness)
+    assert freeze.frozen.wait(ENDS_WITHIN_S)
+    harness.deployer().delete_model_server(old.uuid)
+    freeze.thaw()
+    assert rollout.ended() is None
+    (new,) = harness.deployer().find_model_server()
+    assert new.uuid != old.uuid and new.revision == 1
+    assert harness.ask(new) == Reply(200, "v2", 1)
 
 
 @pytest.mark.parametrize("already", ["serves", "is new"])
@@ -65,6 +78,16 @@ def test_36_a_deploy_that_timed_out_never_goes_live_later(harness: Harness) -> N
     while time.monotonic() < began + STARTS_S + 1:
         harness.deployer().reconcile()
         assert harness.ask(server) == Reply(200, "v1", 1)
+
+
+def test_36_a_deploy_that_only_joined_another_ones_closes_nothing_when_it_times_out(harness: Harness) -> None:
+    server = harness.deployer().deploy_model(harness.config("v1"))
+    config = harness.config("v2", delay_s=STARTS_S)
+    harness.deployer().deploy_model(config, replace=True, timeout=0)
+    with pytest.raises(RolloutTimeout, match="was not closed"):
+        harness.deployer().deploy_model(config, replace=True, timeout=1)
+    harness.deployer().reconcile()
+    assert harness.ask(server) == Reply(200, "v2", 2)
 
 
 @pytest.mark.parametrize(("call", "after"), BEFORE_THE_ROUTE)

@@ -9,6 +9,7 @@ import pytest
 
 from deployer.client import predict
 from deployer.config import ModelServerConfig, Provenance
+from deployer.engine import Phase
 from deployer.engine_deployer import EngineModelDeployer
 from deployer.errors import RevisionRefused, RolloutTimeout, ServerNotFound, ServerStopped
 from deployer.server import ModelServer, State
@@ -38,6 +39,28 @@ def test_08_reconcile_leaves_a_stopped_server_stopped(harness: Harness) -> None:
     deployer.stop_model_server(server.uuid)
     assert harness.deployer().reconcile().changed == ()
     assert _state(deployer, server) is State.STOPPED
+
+
+def test_08_a_deploy_to_a_stopped_server_starts_it(harness: Harness) -> None:
+    deployer = harness.deployer()
+    server = deployer.deploy_model(harness.config("v1"))
+    for answer, revision in (("v1", 1), ("v2", 2)):
+        deployer.stop_model_server(server.uuid)
+        assert harness.deployer().deploy_model(harness.config(answer), replace=True).uuid == server.uuid
+        assert harness.ask(server) == Reply(200, answer, revision)
+
+
+def test_08_a_start_of_a_server_whose_revisions_were_all_refused_makes_another_one_of_the_newest(
+    harness: Harness,
+) -> None:
+    deployer = harness.deployer()
+    with pytest.raises(RolloutTimeout):
+        deployer.deploy_model(harness.config("v1", delay_s=2), timeout=1)
+    (refused,) = deployer.find_model_server()
+    deployer.start_model_server(refused.uuid)
+    (started,) = harness.deployer().find_model_server()
+    assert (started.uuid, started.url, started.revision) == (refused.uuid, refused.url, 2)
+    assert harness.ask(started) == Reply(200, "v1", 2)
 
 
 def test_09_a_deleted_server_is_gone_for_good(harness: Harness) -> None:
@@ -73,6 +96,7 @@ def test_10_a_timeout_of_zero_begins_and_does_not_wait(harness: Harness) -> None
     assert time.monotonic() - began < 3
     assert (server.state, server.revision) == (State.PENDING, 1)
     assert "reconcile" in server.message
+    assert [workload.phase for workload in deployer.engine.list()] == [Phase.RUNNING], "it was not even started"
     harness.deployer().reconcile()
     assert _state(deployer, server) is State.READY
     assert harness.ask(server) == Reply(200, "v1", 1)
