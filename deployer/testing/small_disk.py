@@ -1,5 +1,6 @@
 """A small disk in memory, for what happens when a disk is full; only root can have one, on Linux."""
 
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -8,7 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-SIZE = "8m"
+SIZE, FILES = "8m", 1000
 CHUNK = bytes(64 * 1024)
 
 
@@ -25,7 +26,7 @@ class SmallDisk:
             OSError: there is no such disk to be had here.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        _run("mount", "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", str(self.folder))
+        _run("mount", "-t", "tmpfs", "-o", f"size={SIZE},nr_inodes={FILES}", "tmpfs", str(self.folder))
 
     def unmount(self) -> None:
         """It goes with all that is on it, for good once nothing uses it any more."""
@@ -33,15 +34,19 @@ class SmallDisk:
 
     @contextmanager
     def full(self) -> Iterator[None]:
-        """Not a byte more can be written to it while the context is open."""
+        """Not a byte more can be written to it, and no file be made, while the context is open."""
         ballast = self.folder / "ballast"
-        with ballast.open("wb", buffering=0) as file, suppress(OSError):
+        ballast.mkdir()
+        with (ballast / "bytes").open("wb", buffering=0) as file, suppress(OSError):
             while True:
                 file.write(CHUNK)
+        with suppress(OSError):
+            for number in range(FILES):
+                (ballast / str(number)).touch()
         try:
             yield
         finally:
-            ballast.unlink()
+            shutil.rmtree(ballast)
 
 
 def can_be_had() -> bool:

@@ -1,5 +1,6 @@
 """The state directory: where it is, and whether it will do."""
 
+import errno
 import os
 import tempfile
 from pathlib import Path
@@ -55,12 +56,21 @@ def is_on_network(kind: str) -> bool:
 
 
 def _locks_hold(directory: Path) -> bool:
-    """Try it: of two who want a lock, only one may get it."""
-    with tempfile.NamedTemporaryFile(dir=directory, prefix=".locks-") as first, open(first.name, "rb") as second:
-        try:
-            return locks.exclusive(first.fileno()) and not locks.shared(second.fileno())
-        except OSError:
-            return False
+    """Try it: of two who want a lock, only one may get it. A full disk has no room to try, and can still be read."""
+    try:
+        with tempfile.NamedTemporaryFile(dir=directory, prefix=".locks-") as first, open(first.name, "rb") as second:
+            return _exclude_each_other(first.fileno(), second.fileno())
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return True
+        raise
+
+
+def _exclude_each_other(first: int, second: int) -> bool:
+    try:
+        return locks.exclusive(first) and not locks.shared(second)
+    except OSError:
+        return False
 
 
 def _unusable(directory: Path, reason: str) -> StateDirectoryUnusable:
