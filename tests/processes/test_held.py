@@ -14,10 +14,10 @@ import psutil
 import pytest
 
 from deployer.errors import EngineError, EngineUnavailable, PortTaken
-from deployer.processes import files
+from deployer.processes import files, locks, starter
 from deployer.processes.held import HeldProcess
 from deployer.processes.identity import identify
-from deployer.processes.instructions import Outcome
+from deployer.processes.instructions import Instructions, NotStarted, Outcome
 from deployer.testing.stranger import can_be_had, stranger
 
 SLEEPS = "import time; time.sleep(60)"
@@ -250,6 +250,20 @@ def test_a_deleted_one_does_not_start(tmp_path: Path) -> None:
     assert HeldProcess(tmp_path / "gone").start(python(SLEEPS), NOTHING) is Outcome.DELETED
     (tmp_path / "empty").mkdir()
     assert HeldProcess(tmp_path / "empty").start(python(SLEEPS), NOTHING) is Outcome.DELETED
+
+
+def test_one_that_is_deleted_and_made_anew_while_its_starter_waits_is_not_started(
+    process: HeldProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def made_anew_meanwhile(lock: int) -> bool:
+        process.folder.rename(process.folder.with_name("gone"))
+        process.prepare()
+        return True
+
+    monkeypatch.setattr(locks, "exclusive", made_anew_meanwhile)
+    with pytest.raises(NotStarted) as reason:
+        starter._Start(process.folder, Instructions([], {}, {}, [], [], False, 0, {}))._lock()
+    assert reason.value.outcome is Outcome.DELETED
 
 
 def test_a_start_that_cannot_write_is_an_error_that_names_the_reason(process: HeldProcess) -> None:

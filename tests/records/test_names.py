@@ -21,7 +21,7 @@ def test_a_plain_name_stays_as_it_is(name: str) -> None:
     ["churn-r5", "churn-r12", "churn-deadbeef", "churn-00000000", "a" * 41, "churn-", "-churn", "5churn", "a_b", "A"],
 )
 def test_a_name_that_could_be_mistaken_or_does_not_fit_gets_a_hash(name: str) -> None:
-    assert HASHED.fullmatch(platform_name(name))
+    assert HASHED.fullmatch(platform_name(name)) and platform_name(name) != name
 
 
 @pytest.mark.parametrize(

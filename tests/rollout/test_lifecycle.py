@@ -12,6 +12,7 @@ from deployer.engine import Health, Readiness, Ref, Workload
 from deployer.engine_deployer import EngineModelDeployer
 from deployer.errors import RevisionRefused, RolloutTimeout, ServerNotFound, ServerStopped
 from deployer.server import ModelServer, State
+from deployer.testing.faults import Watch, befall
 from deployer.testing.hammer import Reply
 from deployer.testing.memory import MemoryHarness
 from deployer.testing.models import write_model
@@ -47,6 +48,14 @@ def test_two_who_delete_one_server_are_both_content(harness: MemoryHarness) -> N
     meddling.before(deployer.engine, "delete", lambda: other.delete_model_server(server.uuid))
     deployer.delete_model_server(server.uuid)
     assert harness.deployer().find_model_server() == [] and harness.deployer().gateway.routes() == {}
+
+
+def test_a_delete_removes_the_highest_revision_last(harness: MemoryHarness) -> None:
+    server, watch = harness.deployer().deploy_model(harness.config("v1")), Watch()
+    with pytest.raises(RevisionRefused):
+        harness.deployer().deploy_model(harness.config("v2", "exit"), replace=True)
+    befall(harness.deployer(), watch).delete_model_server(server.uuid)
+    assert [call.args[0].revision for call in watch.calls if call.name == "engine.delete"] == [1, 2]
 
 
 def test_a_delete_frozen_before_the_route_leaves_a_new_server_of_that_name_alone(harness: MemoryHarness) -> None:

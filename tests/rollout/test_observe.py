@@ -6,6 +6,7 @@ import pytest
 from deployer.config import Probes
 from deployer.engine import Ref, Wanted
 from deployer.testing.memory import MemoryHarness
+from tests.support import meddling
 
 SETTLE_S = 0.3
 
@@ -32,6 +33,15 @@ def start_anew(harness: MemoryHarness, ref: Ref) -> None:
     engine.stop(ref, 0)
     engine.mark(ref, Wanted.RUNNING, "a test starts it")
     engine.start(ref)
+
+
+@pytest.mark.parametrize("look", ["one", "all"])
+def test_a_route_that_moves_during_a_look_is_looked_at_again(harness: MemoryHarness, look: str) -> None:
+    deployer, other = harness.deployer(), harness.deployer()
+    other.deploy_model(harness.config("v1"), replace=True)
+    meddling.before(deployer.engine, "list", lambda: other.deploy_model(harness.config("v2"), replace=True))
+    view = deployer._observer.look("churn") if look == "one" else deployer._observer.look_at_all()[0]
+    assert [o.revision for o in view.workloads] == [o.revision for o in view.serving] == [2]
 
 
 def test_what_is_gone_is_forgotten(harness: MemoryHarness) -> None:

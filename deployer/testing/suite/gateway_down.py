@@ -1,7 +1,7 @@
 """Scenario 31: the gateway is down during a deploy, or whatever else is asked; once it is back, reconcile completes."""
 
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 
 import pytest
 
@@ -41,13 +41,7 @@ def test_31_without_its_gateway_nothing_is_begun_and_all_can_be_looked_at(harnes
 def test_31_a_gateway_that_goes_down_during_a_deploy_loses_nothing(harness: Harness, action: Action) -> None:
     server = harness.deployer().deploy_model(harness.config("v1"))
     deployer = harness.deployer()
-    with ExitStack() as down:
-
-        def take_down(progress: Progress) -> None:
-            if progress.step.action is action and progress.seconds is None:
-                down.enter_context(harness.gateway_down())
-
-        deployer.on_progress = take_down
+    with _gateway_going_down_at(action, harness, deployer):
         with pytest.raises(DeployerError):
             deployer.deploy_model(harness.config("v2"), replace=True)
         assert _running(harness) == [1, 2], "something was stopped that no gateway had let go"
@@ -56,6 +50,18 @@ def test_31_a_gateway_that_goes_down_during_a_deploy_loses_nothing(harness: Harn
     assert harness.deployer().reconcile().failed == ()
     assert harness.ask(server) == Reply(200, "v2", 2)
     assert _running(harness) == [2]
+
+
+def test_31_a_gateway_that_goes_down_during_a_deploy_loses_no_server_that_this_supersedes(harness: Harness) -> None:
+    deployer = harness.deployer()
+    newest = [deployer.deploy_model(harness.config(answer)) for answer in ("a", "b", "c")][-1]
+    with _gateway_going_down_at(Action.REMOVE_SERVER, harness, deployer):
+        with pytest.raises(DeployerError):
+            deployer.deploy_model(harness.config("new"), replace=True)
+        assert _states(harness) == [State.READY] * 3
+    assert harness.deployer().reconcile().failed == ()
+    assert [server.uuid for server in harness.deployer().find_model_server()] == [newest.uuid]
+    assert harness.ask(newest) == Reply(200, "new", 2)
 
 
 def test_31_a_stopped_server_stays_stopped_when_it_is_started_without_the_gateway(harness: Harness) -> None:
@@ -101,6 +107,19 @@ def test_31_a_delete_without_the_gateway_leaves_a_stopped_server_that_can_be_del
     assert _states(harness) == [State.STOPPED] and _running(harness) == []
     harness.deployer().delete_model_server(server.uuid)
     assert harness.deployer().find_model_server() == []
+
+
+@contextmanager
+def _gateway_going_down_at(action: Action, harness: Harness, deployer: EngineModelDeployer) -> Iterator[None]:
+    """Once the deployer begins such a step, and for as long as the context is open."""
+    with ExitStack() as down:
+
+        def take_down(progress: Progress) -> None:
+            if progress.step.action is action and progress.seconds is None:
+                down.enter_context(harness.gateway_down())
+
+        deployer.on_progress = take_down
+        yield
 
 
 def _second_revision(harness: Harness) -> ModelServer:

@@ -3,6 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
+from deployer.records.names import platform_name
 from deployer.server import ModelServer, State
 from deployer.testing.harness import Harness
 
@@ -16,6 +17,7 @@ ODD = [
     "größe 模型 🙂",
     "churn-r5",
     "churn-deadbeef",
+    platform_name("Upper"),
     "..",
     "n" * 255,
 ]

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from deployer.errors import StateDirectoryUnusable
+from deployer.flavors.process import directory
 from deployer.flavors.process.directory import file_system, is_on_network, usable_state_directory
 
 
@@ -37,6 +38,12 @@ def test_a_file_in_its_place_is_an_error_that_says_what_to_do(tmp_path: Path) ->
 @pytest.mark.parametrize("kind", ["nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.sshfs", "lustre"])
 def test_network_file_systems_are_refused(kind: str) -> None:
     assert is_on_network(kind)
+
+
+def test_a_state_directory_on_one_is_an_error_that_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(directory, "file_system", lambda path: "nfs4")
+    with pytest.raises(StateDirectoryUnusable, match="network file system \\(nfs4\\)"):
+        usable_state_directory(tmp_path)
 
 
 @pytest.mark.parametrize("kind", ["ext4", "apfs", "overlay", "tmpfs", "virtiofs", "9p", "fuse.grpcfuse", ""])
