@@ -92,9 +92,14 @@ class Trier:
         return self._trial(fault, told, [*wrong, *(f"reconcile: {report.error}" for report in failed)])
 
     def with_another_try(self, fault: AFault) -> Trial:
-        """Let it befall a deployer, then let another one do the same."""
+        """Let it befall a deployer, then let another one do the same.
+
+        What is left of other servers than the one deployed to is for reconcile.
+        """
         told, wrong = self._befall(fault)
         again = self._told(self._deployer())
+        if self._operation.target:
+            self._deployer().reconcile()
         unlike = [] if again.is_end_of(self._operation) else [f"the next one was told {again}"]
         return self._trial(fault, told, [*wrong, *unlike])
 
