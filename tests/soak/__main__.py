@@ -40,7 +40,17 @@ def any_order(asked: Asked, figures: Figures) -> None:
     _pytest(figures, "tests/stateful", HYPOTHESIS_PROFILE="long")
 
 
-PARTS: dict[str, Callable[[Asked, Figures], None]] = {"storm": storm, "outages": outages, "any-order": any_order}
+def leaks(asked: Asked, figures: Figures) -> None:
+    """300 revisions of one server, one after the other."""
+    _pytest(figures, "tests/leaks", LEAK_REVISIONS="300")
+
+
+PARTS: dict[str, Callable[[Asked, Figures], None]] = {
+    "storm": storm,
+    "outages": outages,
+    "any-order": any_order,
+    "leaks": leaks,
+}
 
 
 def main() -> int:
