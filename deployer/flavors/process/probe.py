@@ -7,12 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-import psutil
-
 from deployer.engine import Health, Phase, Readiness, Ref, Workload
 from deployer.flavors.process.folder import NotReadable, WorkloadFolder
 from deployer.http import NoAnswer, request
-from deployer.processes.identity import Identity
+from deployer.processes.listeners import listens
 
 THREADS = 64
 USUAL_TIMEOUT_S = 2.0
@@ -80,26 +78,6 @@ class Prober:
         identity = self.folder.identity()
         if not self.folder.held() or identity is None:
             return Readiness(Health.UNREACHED, "it answered, and ended since")
-        if not identity.is_elsewhere and not _listens(identity, port):
+        if not identity.is_elsewhere and not (identity.lives and listens(identity.pid, port)):
             return Readiness(Health.UNREACHED, f"a stranger answers on port {port}")
         return Readiness(Health.READY)
-
-
-def _listens(identity: Identity, port: int) -> bool:
-    try:
-        server = psutil.Process(identity.pid)
-        return identity.lives and (_owns(server, port) or any(_owns(c, port) for c in server.children(recursive=True)))
-    except psutil.Error:
-        return False
-
-
-def _owns(process: psutil.Process, port: int) -> bool:
-    return any(_listens_by(process, kind, port) for kind in ("tcp4", "tcp6"))
-
-
-def _listens_by(process: psutil.Process, kind: str, port: int) -> bool:
-    try:
-        connections = process.net_connections(kind)
-    except psutil.Error:
-        return False
-    return any(c.status == psutil.CONN_LISTEN and c.laddr.port == port for c in connections)
