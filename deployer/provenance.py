@@ -27,15 +27,23 @@ def current() -> Provenance | None:
 
 
 def request_id(asked: str) -> str:
-    """Names what is asked for, the same when a flow run or its retry asks again; random outside of flow runs.
+    """Names what is asked for, the same when a run or its retry asks again; random outside of runs.
 
     Args:
         asked: what is asked for, as text: a config's JSON.
     """
     run = current()
-    if run is None or not run.pipeline_run_id:
+    if run is None:
         return secrets.token_hex(32)
-    return hashlib.sha256("\0".join([run.pipeline_run_id, run.pipeline_step_name, asked]).encode()).hexdigest()
+    asker = run.pipeline_run_id or _task_run_id()
+    return hashlib.sha256("\0".join([asker, run.pipeline_step_name, asked]).encode()).hexdigest()
+
+
+def _task_run_id() -> str:
+    """Of a task that is of no flow; a retry of it keeps it, while a flow's retry gives its tasks new ones."""
+    prefect_context = _prefect_context()
+    task_context = prefect_context.TaskRunContext.get() if prefect_context else None
+    return str(getattr(getattr(task_context, "task_run", None), "id", None) or secrets.token_hex(32))
 
 
 def _prefect_context() -> "ModuleType | None":

@@ -83,6 +83,15 @@ def test_another_run_task_or_wish_asks_for_something_else() -> None:
     assert len(set(ids)) == 4
 
 
+def test_a_retried_task_of_no_flow_asks_for_the_same_and_another_one_does_not() -> None:
+    ids = []
+    for task_run_id in (RUN, RUN, OTHER_RUN):
+        task_run = TaskRun(id=task_run_id, task_key="Deploy", dynamic_key="0", name="Deploy-3a1")
+        with context(TaskRunContext, task=deploy, task_run=task_run):
+            ids.append(request_id("config"))
+    assert ids[0] == ids[1] != ids[2]
+
+
 def test_outside_of_runs_each_request_is_its_own() -> None:
     assert request_id("config") != request_id("config")
 

@@ -13,11 +13,13 @@ from blocks.process_model_deployer import ProcessModelDeployer as ProcessBlock
 from deployer import tasks
 from deployer.base import BaseModelDeployer
 from deployer.config import ModelServerConfig
-from deployer.errors import EngineUnavailable, RevisionRefused, ServerNotFound, Unsupported
+from deployer.errors import EngineUnavailable, GatewayDown, RevisionRefused, ServerNotFound, Unsupported
 from deployer.flavors.process.deployer import ProcessModelDeployer
 from deployer.flavors.process.settings import ProcessSettings
 from deployer.rollout.steps import Progress, ignore
 from deployer.server import ModelServer, State
+from deployer.testing.faults import Failure, befall, nth
+from deployer.testing.models import write_model
 from tests.prefect_server.served import config
 from tests.prefect_server.waiting import wait_for
 
@@ -138,6 +140,37 @@ def test_a_flow_run_that_is_retried_continues_its_own_revision(
     server = fails_after_its_first_deploy()
     (only,) = process_deployer.find_model_server()
     assert (only.uuid, only.name, only.revision) == (server.uuid, "churn", 1)
+
+
+@pytest.mark.parametrize("in_a_flow", [True, False])
+def test_a_task_that_is_retried_continues_its_own_revision(
+    process_deployer: ProcessModelDeployer, tmp_path: Path, in_a_flow: bool
+) -> None:
+    lost = Failure(nth("gateway.acknowledge"), GatewayDown("It went just then."))
+    deploy_at_once = tasks.deploy_model.with_options(retry_delay_seconds=0.05)
+
+    def deploy() -> ModelServer:
+        return deploy_at_once(config(tmp_path), befall(process_deployer, lost), replace=False)
+
+    server = flow(deploy)() if in_a_flow else deploy()
+    assert lost.befell
+    (only,) = process_deployer.find_model_server()
+    assert (only.uuid, only.name, only.revision, only.state) == (server.uuid, "churn", 1, State.READY)
+
+
+def test_a_flow_run_that_is_retried_after_a_refusal_serves_as_the_same_server(
+    process_deployer: ProcessModelDeployer, tmp_path: Path
+) -> None:
+    @flow(retries=1)
+    def trains_better_the_second_time() -> ModelServer:
+        config_now = config(tmp_path, mode="exit")
+        if flow_run.run_count == 2:
+            write_model(Path(config_now.model_uri), "v1")
+        return tasks.deploy_model(config_now, process_deployer, replace=False)
+
+    server = trains_better_the_second_time()
+    (only,) = process_deployer.find_model_server()
+    assert (only.uuid, only.name, only.revision, only.state) == (server.uuid, "churn", 2, State.READY)
 
 
 def test_provenance_is_the_run(process_deployer: ProcessModelDeployer, tmp_path: Path) -> None:

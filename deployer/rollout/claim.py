@@ -53,10 +53,11 @@ class Claimer:
         )
 
     def _claimed(self, wish: Wish, views: Sequence[ServerView]) -> Claim | None:
-        earlier = _earlier_try(wish, views)
-        if earlier and earlier[1].workload.record.digest == wish.digest:
-            return self._woken(earlier[1], own=True)
-        identity = _named(earlier[0]) if earlier else _identity(wish, views)
+        tried = _tried_before(wish, views)
+        earlier = tried.made_for(wish.request_id) if tried else None
+        if earlier and earlier.workload.record.digest == wish.digest:
+            return self._woken(earlier, own=True)
+        identity = _named(tried) if tried and not wish.replace else _identity(wish, views)
         if target := _same_target(identity, wish):
             return self._woken(target, own=False)
         return self._created(identity, wish)
@@ -110,9 +111,10 @@ def planned(wish: Wish, observer: Observer) -> list[Step]:
     return [Step(action=Action.CREATE, cause=cause)]
 
 
-def _earlier_try(wish: Wish, views: Sequence[ServerView]) -> tuple[ServerView, Observed] | None:
-    """What an earlier try of the same request created last, if it may still serve."""
-    return next(((view, o) for view in views if (o := view.made_for(wish.request_id))), None)
+def _tried_before(wish: Wish, views: Sequence[ServerView]) -> ServerView | None:
+    """The server of which an earlier try of the same request made a revision, refused since or not."""
+    asked = ((view, o.workload.record.request_id) for view in views for o in view.workloads)
+    return next((view for view, request_id in asked if request_id == wish.request_id), None)
 
 
 def _same_target(identity: Identity, wish: Wish) -> Observed | None:

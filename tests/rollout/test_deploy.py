@@ -326,6 +326,31 @@ def test_a_retry_whose_model_was_trained_anew_serves_the_newest_model(harness: M
 
 
 @pytest.mark.usefixtures("in_a_flow")
+@pytest.mark.parametrize("replace", [True, False])
+def test_a_retry_of_what_was_refused_makes_the_next_revision_of_the_same_server(
+    harness: MemoryHarness, replace: bool
+) -> None:
+    deployer, config = harness.deployer(), harness.config("v1", "exit")
+    with pytest.raises(RevisionRefused):
+        deployer.deploy_model(config, replace=replace)
+    write_model(Path(config.model_uri), "better")
+    assert deployer.deploy_model(config, replace=replace).revision == 2
+    assert only_server(harness).name == "churn"
+
+
+@pytest.mark.usefixtures("in_a_flow")
+def test_a_retry_whose_model_was_trained_anew_replaces_all_equivalents_too(harness: MemoryHarness) -> None:
+    deployer, config = harness.deployer(), harness.config("v3")
+    for answer in ("v1", "v2"):
+        deployer.deploy_model(harness.config(answer))
+    with pytest.raises(Killed):
+        befall(harness.deployer(), Death(nth("engine.start"))).deploy_model(config, replace=True)
+    write_model(Path(config.model_uri), "better")
+    server = deployer.deploy_model(config, replace=True)
+    assert only_server(harness).uuid == server.uuid and harness.ask(server).answer == "better"
+
+
+@pytest.mark.usefixtures("in_a_flow")
 def test_a_rollback_that_is_retried_goes_back_once(harness: MemoryHarness) -> None:
     deployer = harness.deployer()
     server = deployer.deploy_model(harness.config("v1"), replace=True)
