@@ -142,7 +142,7 @@ def test_a_stopped_server_is_not_asked(serve: Serve) -> None:
         (500, b"[1]", "[1]", "logs"),
         (500, b"\xff\x00", "500", "logs"),
     ],
-)  # fmt: skip
+)
 def test_an_error_tells_what_the_server_said_and_what_to_do(
     status: int, body: bytes, said: str, hint: str, serve: Serve
 ) -> None:

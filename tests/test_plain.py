@@ -27,8 +27,10 @@ NOON = datetime(2024, 2, 29, 12, tzinfo=UTC)
         (np.array([np.array([1]), "x"], dtype=object), [[1], "x"]),
         ([float("nan"), np.nan, np.float32("nan"), pd.NaT, pd.NA, Decimal("NaN")], [None] * 6),
         (Decimal("1.5"), 1.5),
-        ([NOON, date(2024, 2, 29), pd.Timestamp(NOON)],
-         ["2024-02-29T12:00:00+00:00", "2024-02-29", "2024-02-29T12:00:00+00:00"]),
+        (
+            [NOON, date(2024, 2, 29), pd.Timestamp(NOON)],
+            ["2024-02-29T12:00:00+00:00", "2024-02-29", "2024-02-29T12:00:00+00:00"],
+        ),
         (np.array(["2024-02-29T12", "NaT"], dtype="datetime64[ns]"), ["2024-02-29T12:00:00", None]),
         (np.datetime64("2024-02-29T12", "ns"), "2024-02-29T12:00:00"),
         (b"\x00\xff", "AP8="),
@@ -37,7 +39,7 @@ NOON = datetime(2024, 2, 29, 12, tzinfo=UTC)
         (pd.DataFrame({"a": [1], "b": ["x"]}), [{"a": 1, "b": "x"}]),
         (pd.Index(["a", "b"]), ["a", "b"]),
     ],
-)  # fmt: skip
+)
 def test_it_becomes_plain(value: Any, expected: Any) -> None:
     assert plain(value) == expected
     assert json.loads(json.dumps(plain(value), allow_nan=False)) == expected
