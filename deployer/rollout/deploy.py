@@ -121,6 +121,7 @@ class Deploy:
                 self._closer.clear(claim)
                 return failures.stopped(view, name, revision)
             case Fate.DELETED:
+                self._closer.clear(claim)
                 return failures.deleted(name, revision)
             case _:
                 self._closer.clear(claim)

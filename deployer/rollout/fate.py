@@ -24,18 +24,26 @@ class Fate(StrEnum):
 def fate_of(view: ServerView, revision: int, token: str, has_served: bool) -> Fate:
     """What became of the revision with that token, for somebody who may have seen it serve before."""
     mine = view.with_token(token)
-    if mine and view.serves(mine):
+    if mine is None:
+        return _fate_of_gone(view, revision, has_served)
+    if view.serves(mine):
         return Fate.STOPPED if view.stopped else Fate.SERVES
     if has_served:
         return Fate.REPLACED
-    if mine is None:
-        return Fate.SUPERSEDED if view.highest_number > revision else Fate.DELETED
     if view.is_open(mine):
         return _fate_of_open(view, mine)
     if mine.workload.cause == STOPPED_DURING_ROLLOUT:
         return Fate.STOPPED
     overtaken = _later_one_stands(view, revision) or _closed_for_a_later_one(view, mine)
     return Fate.SUPERSEDED if overtaken else Fate.REFUSED
+
+
+def _fate_of_gone(view: ServerView, revision: int, has_served: bool) -> Fate:
+    if view.route.names(revision):
+        return Fate.DELETED  # before the route to it was written
+    if has_served:
+        return Fate.REPLACED
+    return Fate.SUPERSEDED if view.highest_number > revision else Fate.DELETED
 
 
 def _fate_of_open(view: ServerView, mine: Observed) -> Fate:

@@ -125,6 +125,14 @@ def test_deleted_while_it_begins_it_is_told_so(harness: MemoryHarness) -> None:
         deployer.deploy_model(harness.config("v1"), timeout=0)
 
 
+def test_deleted_right_before_its_first_route_it_is_told_so_and_leaves_no_route(harness: MemoryHarness) -> None:
+    deployer, other = harness.deployer(), harness.deployer()
+    meddling.before(deployer.gateway, "write", lambda: other.delete_model_server(only_server(harness).uuid, force=True))
+    with pytest.raises(Superseded, match="deleted"):
+        deployer.deploy_model(harness.config("v1"))
+    assert other.gateway.routes() == {}
+
+
 def test_a_name_whose_workload_nobody_can_read_is_an_error(harness: MemoryHarness) -> None:
     deployer = harness.deployer()
     meddling.instead(deployer.engine, "create", WorkloadExists("churn-r1 exists already"))

@@ -47,6 +47,10 @@ def test_a_later_one_in_the_route_replaces_it_when_it_served() -> None:
     assert fate(routed_to(3), one(2), one(3), has_served=True) is Fate.REPLACED
 
 
+def test_deleted_before_it_was_routed_it_never_served() -> None:
+    assert fate(routed_to(2), has_served=True) is Fate.DELETED
+
+
 def test_refused_is_refused_when_nothing_later_stands() -> None:
     assert fate(routed_to(1, high=2), one(1), one(2, REFUSED)) is Fate.REFUSED
     assert fate(routed_to(1, high=3), one(1), one(2, REFUSED), one(3, REFUSED)) is Fate.REFUSED
