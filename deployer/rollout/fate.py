@@ -30,12 +30,7 @@ def fate_of(view: ServerView, revision: int, token: str, has_served: bool) -> Fa
         return Fate.STOPPED if view.stopped else Fate.SERVES
     if has_served:
         return Fate.REPLACED
-    if view.is_open(mine):
-        return _fate_of_open(view, mine)
-    if mine.workload.cause == STOPPED_DURING_ROLLOUT:
-        return Fate.STOPPED
-    overtaken = _later_one_stands(view, revision) or _closed_for_a_later_one(view, mine)
-    return Fate.SUPERSEDED if overtaken else Fate.REFUSED
+    return _fate_of_open(view, mine) if view.is_open(mine) else _fate_of_closed(view, mine)
 
 
 def _fate_of_gone(view: ServerView, revision: int, has_served: bool) -> Fate:
@@ -50,6 +45,16 @@ def _fate_of_open(view: ServerView, mine: Observed) -> Fate:
     if _later_one_stands(view, mine.revision):
         return Fate.SUPERSEDED
     return Fate.STOPPED if mine.workload.wanted is Wanted.STOPPED else Fate.UNDECIDED
+
+
+def _fate_of_closed(view: ServerView, mine: Observed) -> Fate:
+    """Undecided where its number is burnt, and whoever closes it has yet to say why."""
+    if mine.workload.cause == STOPPED_DURING_ROLLOUT:
+        return Fate.STOPPED
+    if not mine.refused:
+        return Fate.SUPERSEDED if view.highest_number > mine.revision else Fate.UNDECIDED
+    overtaken = _later_one_stands(view, mine.revision) or _closed_for_a_later_one(view, mine)
+    return Fate.SUPERSEDED if overtaken else Fate.REFUSED
 
 
 def _closed_for_a_later_one(view: ServerView, mine: Observed) -> bool:

@@ -147,7 +147,8 @@ def _finish_closing(view: ServerView) -> Iterator[Step]:
     for o in view.workloads:
         burnt = o.revision <= view.route.high
         if burnt and not o.refused and o.revision > _highest_serving(view):
-            yield _step(Action.CLOSE, o, o.why_closed)
+            overtaken = view.highest_number > o.revision and not o.workload.ending
+            yield _step(Action.CLOSE, o, superseded_by(view.highest_number) if overtaken else o.why_closed)
         elif not burnt and not o.refused and not view.owns(o):
             yield _step(Action.CLOSE, o, "it is a revision of a server of the same name that was deleted")
         elif o.refused and not burnt and view.may_burn(o):

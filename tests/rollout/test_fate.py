@@ -61,6 +61,15 @@ def test_closed_for_a_later_one_it_was_superseded_though_that_was_refused_too() 
     assert fate(routed_to(1, high=3), one(1), mine, one(3, REFUSED)) is Fate.SUPERSEDED
 
 
+def test_with_its_number_burnt_it_is_undecided_until_somebody_says_why() -> None:
+    assert fate(routed_to(1, high=2), one(1), one(2)) is Fate.UNDECIDED
+    assert fate(routed_to(1, high=2), one(1), one(2, REFUSED)) is Fate.REFUSED
+
+
+def test_with_its_number_burnt_a_later_one_superseded_it_though_that_was_refused_too() -> None:
+    assert fate(routed_to(1, high=3), one(1), one(2), one(3, REFUSED)) is Fate.SUPERSEDED
+
+
 def test_refused_for_a_later_one_is_superseded() -> None:
     assert fate(routed_to(1, high=2), one(1), one(2, REFUSED), one(3)) is Fate.SUPERSEDED
 

@@ -8,7 +8,7 @@ import pytest
 from deployer.engine import Ending, Wanted
 from deployer.gateway import Route
 from deployer.records.record import SupersededServer
-from deployer.rollout.plan import GIVE_UP_AFTER_STARTS, LONGEST_BACK_OFF_S, back_off_s, given_up, plan
+from deployer.rollout.plan import GIVE_UP_AFTER_STARTS, LONGEST_BACK_OFF_S, back_off_s, given_up, plan, superseded_by
 from deployer.rollout.steps import Action
 from deployer.rollout.view import Condition, Observed, ServerView
 from tests.support.worlds import observed, record, routed_to
@@ -137,6 +137,12 @@ def test_a_close_that_broke_off_is_finished_so_that_its_log_is_kept_and_its_hist
     assert first(routed_to(1, high=2), serving, burnt) == (Action.CLOSE, 2)
     assert first(routed_to(1), serving, observed(2, Condition.SICK, Wanted.REFUSED)) == (Action.CLOSE, 2)
     assert first(routed_to(1, high=2), serving, observed(2, Condition.SICK, Wanted.REFUSED)) == (Action.STOP, 2)
+
+
+def test_a_close_that_broke_off_is_put_down_to_the_revision_that_came_later() -> None:
+    serving, later = observed(1, Condition.READY), observed(3, Condition.ENDED, Wanted.REFUSED)
+    view = ServerView("s", routed_to(1, high=3), (serving, observed(2, Condition.READY), later))
+    assert plan(view)[0].cause == superseded_by(3)
 
 
 def test_only_the_newest_refused_revision_is_kept_and_only_until_a_later_one_serves() -> None:
