@@ -34,17 +34,28 @@ class SmallDisk:
 
     @contextmanager
     def full(self) -> Iterator[None]:
-        """Not a byte more can be written to it, and no file be made, while the context is open."""
+        """Not a byte more can be written to it while the context is open; files can be made, and stay empty."""
+        with self._ballast() as ballast:
+            with (ballast / "bytes").open("wb", buffering=0) as file, suppress(OSError):
+                while True:
+                    file.write(CHUNK)
+            yield
+
+    @contextmanager
+    def full_of_files(self) -> Iterator[None]:
+        """No file more can be made on it while the context is open."""
+        with self._ballast() as ballast:
+            with suppress(OSError):
+                for number in range(FILES):
+                    (ballast / str(number)).touch()
+            yield
+
+    @contextmanager
+    def _ballast(self) -> Iterator[Path]:
         ballast = self.folder / "ballast"
         ballast.mkdir()
-        with (ballast / "bytes").open("wb", buffering=0) as file, suppress(OSError):
-            while True:
-                file.write(CHUNK)
-        with suppress(OSError):
-            for number in range(FILES):
-                (ballast / str(number)).touch()
         try:
-            yield
+            yield ballast
         finally:
             shutil.rmtree(ballast)
 

@@ -1,7 +1,6 @@
 """Every rule that is broken on purpose."""
 
-from tests.mutations.rules import closing, deployers, engine, gateway, identity, reconcile
+from tests.mutations.rules import closing, deployers, engine, gateway, identity, lost, reconcile
 
-MUTATIONS = tuple(
-    mutation for rules in (closing, identity, deployers, reconcile, engine, gateway) for mutation in rules.MUTATIONS
-)
+RULES = (closing, identity, deployers, reconcile, engine, gateway, lost)
+MUTATIONS = tuple(mutation for rules in RULES for mutation in rules.MUTATIONS)

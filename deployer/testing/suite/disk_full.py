@@ -85,6 +85,16 @@ def test_32_a_stop_that_cannot_be_written_down_stops_nothing(harness: Harness) -
     assert harness.ask(server).status == 503
 
 
+def test_32_what_stands_on_a_disk_that_takes_no_more_files_can_be_looked_at(harness: Harness) -> None:
+    disk = harness.small_disk()
+    server = harness.deployer().deploy_model(harness.config("v1"))
+    with disk.full_of_files():
+        with pytest.raises(EngineError, match="No space left"):
+            harness.deployer().deploy_model(harness.config("v2"), replace=True)
+        _assert_serves(harness, server, "v1")
+    assert harness.deployer().reconcile().changed == ()
+
+
 def _assert_serves(harness: Harness, server: ModelServer, answer: str) -> None:
     (found,) = harness.deployer().find_model_server()
     assert (found.uuid, found.revision, found.state) == (server.uuid, server.revision, State.READY)
