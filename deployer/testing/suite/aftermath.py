@@ -8,6 +8,8 @@ from deployer.testing.harness import Harness
 from deployer.testing.invariants import violations
 from deployer.testing.suite.applicable import reason
 
+DELETED_WITHIN_S = 30
+
 
 @pytest.fixture(autouse=True)
 def aftermath(harness: Harness, request: pytest.FixtureRequest) -> Iterator[None]:
@@ -19,7 +21,7 @@ def aftermath(harness: Harness, request: pytest.FixtureRequest) -> Iterator[None
     assert violations(deployer) == []
     assert harness.leftovers() == []
     for server in deployer.find_model_server():
-        deployer.delete_model_server(server.uuid, force=True)
+        deployer.delete_model_server(server.uuid, DELETED_WITHIN_S, force=True)
     assert deployer.engine.list() == []
     assert deployer.gateway.routes() == {}
     assert harness.leftovers() == []
