@@ -8,14 +8,14 @@ MUTATIONS = (
         file="deployer/gateways/swap.py",
         old="    if closed:",
         new="    if False:",
-        seen_by=("tests/gateways/test_memory.py::test_a_revision_that_left_the_split_may_not_return",),
+        seen_by=memory("34_a_gateway_lets"),
     ),
     Mutation(
         rule="`high` only ever rises.",
         file="deployer/gateways/swap.py",
         old="high=max(high, present.high, *(b.revision for b in split))",
         new="high=max(high, *(b.revision for b in split))",
-        seen_by=("tests/gateways/test_memory.py::test_high_never_falls",),
+        seen_by=memory("34_a_gateway_lets"),
     ),
     Mutation(
         rule="What a route names, it names at or below `high`.",
@@ -27,9 +27,9 @@ MUTATIONS = (
     Mutation(
         rule="A refused revision may never take traffic again.",
         file="deployer/rollout/view.py",
-        old="return not observed.refused and (",
-        new="return (",
-        seen_by=memory(16),
+        old="if observed.refused or not self.owns(observed):",
+        new="if not self.owns(observed):",
+        seen_by=("tests/rollout/test_lost_route.py", "tests/rollout/test_plan_enumerated.py"),
     ),
     Mutation(
         rule="A superseded revision is closed: its number is burnt.",

@@ -17,7 +17,7 @@ MUTATIONS = (
         file="deployer/gateways/swap.py",
         old="    if present.tag != seen:",
         new="    if False:",
-        seen_by=memory(34),
+        seen_by=memory("34_a_gateway_changes"),
     ),
     Mutation(
         rule="Each write makes another tag.",
@@ -45,7 +45,7 @@ MUTATIONS = (
         file=TRAEFIK,
         old="return router.enabled and router.service == service_of(server, tag)",
         new="return router.enabled",
-        seen_by=(f"{TRAEFIK_TESTS}::test_from_the_acknowledgement_on_every_answer_is_the_new_revisions",),
+        seen_by=process("15_at_full_speed"),
     ),
     Mutation(
         rule="The path rule ends in a slash.",
@@ -57,7 +57,7 @@ MUTATIONS = (
     Mutation(
         rule="Temporary files lie outside the folder that the proxy watches.",
         file=FILES,
-        old='replace_file(self.path(server), text, self.folder / "scratch")',
+        old="replace_file(self.path(server), text, self._scratch)",
         new="replace_file(self.path(server), text, self.watched)",
         seen_by=(TRAEFIK_TESTS,),
     ),
@@ -115,7 +115,7 @@ MUTATIONS = (
         file=EXECUTE,
         old="assert step.superseded\n        " + ACKNOWLEDGE,
         new="assert step.superseded\n        pass",
-        seen_by=memory(31),
+        seen_by=memory("31_a_gateway_that_goes_down_during_a_deploy_loses_no_server"),
     ),
     Mutation(
         rule="What served is retired, not only stopped: route before stop.",
@@ -139,17 +139,12 @@ MUTATIONS = (
         seen_by=memory("31_a_stopped_server_stays_stopped"),
     ),
     Mutation(
-        rule="While the gateway is down nothing is stopped that is not acknowledged.",
-        file="deployer/rollout/converge.py",
-        old="        except Transient:",
-        new="        except ZeroDivisionError:",
-        seen_by=memory(31),
-    ),
-    Mutation(
         rule="The port of the URLs is kept.",
         file="deployer/gateways/traefik_process.py",
         old="kept = self._port or (served.port if served else 0)",
         new="kept = self._port or 0",
-        seen_by=(f"{PROCESS_TESTS}::test_shut_down_it_comes_back_where_it_was",),
+        seen_by=(
+            "tests/gateways/test_traefik_down.py::test_a_stranger_on_the_port_of_its_urls_is_named_and_the_urls_stay",
+        ),
     ),
 )
