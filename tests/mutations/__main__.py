@@ -8,7 +8,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
 from tests.mutations.every import MUTATIONS
-from tests.mutations.run import require_green, tried
+from tests.mutations.run import copied, require_green, tried
 
 
 def main() -> int:
@@ -17,10 +17,10 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=2, help="how many are tried at the same time")
     asked = parser.parse_args()
     chosen = [m for m in MUTATIONS if asked.only in m.rule or asked.only in m.file]
-    require_green(sorted({test for mutation in chosen for test in mutation.seen_by}), asked.jobs)
     green = []
-    with ThreadPoolExecutor(asked.jobs) as pool:
-        for done in as_completed([pool.submit(tried, mutation) for mutation in chosen]):
+    with copied() as repository, ThreadPoolExecutor(asked.jobs) as pool:
+        require_green(sorted({test for mutation in chosen for test in mutation.seen_by}), repository, asked.jobs)
+        for done in as_completed([pool.submit(tried, mutation, repository) for mutation in chosen]):
             verdict = done.result()
             green += [] if verdict.red else [verdict.mutation]
             color = "red  " if verdict.red else "GREEN"

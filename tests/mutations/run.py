@@ -35,11 +35,11 @@ class Verdict:
 
 
 @contextmanager
-def copied() -> Iterator[Path]:
-    """The repository as it is now, in a folder of its own; what was started with that folder's files ends with it."""
+def copied(original: Path = REPOSITORY) -> Iterator[Path]:
+    """The repository in a folder of its own; whatever runs and names that folder ends with it."""
     with tempfile.TemporaryDirectory(prefix="mutated-", ignore_cleanup_errors=True) as name:
         for part in COPIED:
-            source, copy = REPOSITORY / part, Path(name, part)
+            source, copy = original / part, Path(name, part)
             shutil.copytree(source, copy) if source.is_dir() else shutil.copy2(source, copy)
         try:
             yield Path(name)
@@ -47,15 +47,15 @@ def copied() -> Iterator[Path]:
             _end_all_that_names(name)
 
 
-def tried(mutation: Mutation) -> Verdict:
-    """Break the rule in a copy and see whether its tests turn red.
+def tried(mutation: Mutation, original: Path) -> Verdict:
+    """Break the rule in a copy of that repository and see whether its tests turn red.
 
     Raises:
         Rotten: its line is no longer there.
         NotRun: pytest found no such test, or nothing to import.
     """
     began = time.monotonic()
-    with copied() as repository:
+    with copied(original) as repository:
         changed = mutation.applied_to(repository)
         (repository / mutation.file).write_text(changed, encoding="utf-8")
         code, said = _pytest(repository, ["-n", "0", "-x", *mutation.seen_by])
@@ -64,15 +64,14 @@ def tried(mutation: Mutation) -> Verdict:
     return Verdict(mutation, code != PASSED, time.monotonic() - began)
 
 
-def require_green(tests: Sequence[str], jobs: int) -> None:
-    """See that the tests pass where no rule is broken: what is red anyway proves nothing.
+def require_green(tests: Sequence[str], repository: Path, jobs: int) -> None:
+    """See that the tests pass in a copy where no rule is broken: what is red anyway proves nothing.
 
     Raises:
         NotRun: they do not.
     """
-    with copied() as repository:
-        _require_that_the_copy_is_imported(repository)
-        code, said = _pytest(repository, ["-n", str(jobs), *tests], within_s=10 * RUN_WITHIN_S)
+    _require_that_the_copy_is_imported(repository)
+    code, said = _pytest(repository, ["-n", str(jobs), *tests], within_s=10 * RUN_WITHIN_S)
     if code != PASSED:
         raise NotRun(f"without any mutation:\n{said}")
 

@@ -32,10 +32,10 @@ MUTATIONS = (
         seen_by=("tests/rollout/test_lost_route.py", "tests/rollout/test_plan_enumerated.py"),
     ),
     Mutation(
-        rule="A superseded revision is closed: its number is burnt.",
-        file="deployer/rollout/execute.py",
-        old="self._gateway.write(view.server, view.route.split, observed.revision, view.route.tag)",
-        new="pass",
+        rule="The number of a closed revision is burnt.",
+        file="deployer/rollout/view.py",
+        old="return bool(self.route.split) or not any(o.revision < observed.revision for o in self.open)",
+        new="return False",
         seen_by=memory("16_after_a_refusal"),
     ),
     Mutation(
