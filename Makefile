@@ -10,7 +10,7 @@ export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export MLFLOW_DISABLE_TELEMETRY := true
 export ENGINES
 
-.PHONY: setup demo test soak lint bench clean
+.PHONY: setup demo test soak mutations lint bench clean
 
 setup: .venv/installed
 
@@ -42,6 +42,10 @@ test: setup
 # Deployers killed and frozen at hundreds of random moments, and whatever else takes too long for `make test`.
 soak: setup
 	$(BIN)/python -m tests.soak $(ARGS)
+
+# Breaks each rule of the rollout protocol on purpose, in copies; what stays green is a missing test.
+mutations: setup
+	$(BIN)/python -m tests.mutations $(ARGS)
 
 lint: setup
 	$(BIN)/ruff check
