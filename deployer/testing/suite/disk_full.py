@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from deployer.errors import DeployerError, EngineError
+from deployer.errors import EngineError
 from deployer.server import ModelServer, State
 from deployer.testing.faults import At, Call, Do, befall, nth
 from deployer.testing.hammer import Reply
@@ -46,15 +46,13 @@ def test_32_a_disk_full_during_a_replace_leaves_the_old_revision_as_it_is(harnes
     assert hammer.sent and hammer.failed == []
 
 
-@pytest.mark.parametrize(("call", "told"), [("gateway.write", "No space left"), ("engine.mark", "exited with code 7")])
-def test_32_a_refusal_that_a_full_disk_cuts_short_is_completed_when_there_is_room(
-    harness: Harness, call: str, told: str
-) -> None:
+@pytest.mark.parametrize("call", ["gateway.write", "engine.mark"])
+def test_32_a_refusal_that_a_full_disk_cuts_short_is_completed_when_there_is_room(harness: Harness, call: str) -> None:
     disk = harness.small_disk()
     server = harness.deployer().deploy_model(harness.config("v1"))
     with ExitStack() as full:
         fills_up = FillsUp(nth(call), lambda: full.enter_context(disk.full()))
-        with pytest.raises(DeployerError, match=told):
+        with pytest.raises(EngineError, match="No space left"):
             befall(harness.deployer(), fills_up).deploy_model(harness.config("v2", "exit"), replace=True)
         _assert_serves(harness, server, "v1")
     assert harness.deployer().reconcile().failed == ()
