@@ -30,7 +30,11 @@ class Trait(StrEnum):
 
 
 class Harness(Protocol):
-    """One platform of its own, empty at first, for one scenario."""
+    """One platform of its own, empty at first, for one scenario.
+
+    Deployers in other processes, which are killed for real, get a copy of it by pickling: its class belongs in a module
+    that can be imported, and it names its platform rather than holding it. Not so with the trait ONE_PROCESS.
+    """
 
     traits: ClassVar[frozenset[Trait]]
 

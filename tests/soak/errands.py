@@ -106,8 +106,9 @@ class Errands:
         return Errand("reconcile", methodcaller("reconcile", timeout=60))
 
     def _deploy_to_the_restless(self) -> Errand:
+        """A stop that is killed while it closes a revision never says why: refused is all that is known then."""
         timeout = self._chance.choice([0, 60])
-        may_raise = (Superseded, ServerStopped, Transient)
+        may_raise = (Superseded, ServerStopped, RevisionRefused, Transient)
         return self._deploy("deploy to the restless", self._chance.choice(self._restless), may_raise, timeout=timeout)
 
     def _disturb_the_restless(self) -> Errand:
