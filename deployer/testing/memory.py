@@ -4,7 +4,8 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from copy import copy
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import starmap
 from pathlib import Path
@@ -161,11 +162,11 @@ class MemoryHarness(ModelFolder):
         routes[NEWER] = Route((Backend(1, "memory://newer-r1"),), 1, "theirs")
 
         def look() -> dict[str, object]:
-            workloads = {workload_name(*key): replace(platform.workloads[key]) for key in theirs}
+            workloads = {workload_name(*key): copy(platform.workloads.get(key)) for key in theirs}
             return {**workloads, "the route": routes.get(NEWER)}
 
         try:
-            yield Strangers(set(map(str, starmap(workload_name, theirs))), look)
+            yield Strangers(set(starmap(workload_name, theirs)), look)
         finally:
             for key in theirs:
                 platform.workloads.pop(key, None)
