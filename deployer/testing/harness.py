@@ -70,13 +70,6 @@ class Harness(Protocol):
         """Let the workload that serves accept requests, and answer none of them."""
         ...
 
-    def recycle_pid(self, server: ModelServer) -> AbstractContextManager[Stranger]:
-        """End the workload that serves, as SIGKILL does; while the context is open a stranger has its pid.
-
-        Not called where a trait says that there are no pids, or no chosen ones.
-        """
-        ...
-
     def gateway_down(self) -> AbstractContextManager[None]:
         """While the context is open no URL answers, and the gateway neither comes up nor acknowledges anything."""
         ...
@@ -85,26 +78,39 @@ class Harness(Protocol):
         """Lose the routes, the caches and the model store, as their folders may be lost; what runs goes on."""
         ...
 
-    def small_disk(self) -> SmallDisk:
-        """A small disk, on which all stands that the platform keeps; asked for before anything is deployed.
-
-        Not called where a trait says that there is no disk, or no small one.
-        """
+    def leftovers(self) -> list[str]:
+        """What is there and belongs to no workload, in words: processes, folders, half-made files."""
         ...
+
+
+class HarnessWithPids(Harness, Protocol):
+    """One without the traits NO_PIDS and NO_CHOSEN_PIDS."""
+
+    def recycle_pid(self, server: ModelServer) -> AbstractContextManager[Stranger]:
+        """End the workload that serves, as SIGKILL does; while the context is open a stranger has its pid."""
+        ...
+
+
+class HarnessWithStrangers(Harness, Protocol):
+    """One without the trait NO_STRANGERS."""
 
     def strangers(self, in_the_way_of: ModelServer | None = None) -> AbstractContextManager[Strangers]:
         """While the context is open, things stand on the platform that claim to be ours and cannot be read.
 
         One is the workload of a server `newer`, made by a newer library; that server has a route. They come once
-        a server was deployed. Not called where a trait says that there are none.
+        a server was deployed.
 
         Args:
             in_the_way_of: one of them has the place of that server's next revision.
         """
         ...
 
-    def leftovers(self) -> list[str]:
-        """What is there and belongs to no workload, in words: processes, folders, half-made files."""
+
+class HarnessWithDisk(Harness, Protocol):
+    """One without the traits NO_DISK and NO_SMALL_DISK."""
+
+    def small_disk(self) -> SmallDisk:
+        """A small disk, on which all stands that the platform keeps; asked for before anything is deployed."""
         ...
 
 

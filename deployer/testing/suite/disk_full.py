@@ -11,7 +11,7 @@ from deployer.errors import EngineError
 from deployer.server import ModelServer, State
 from deployer.testing.faults import At, Call, Do, befall, nth
 from deployer.testing.hammer import Reply
-from deployer.testing.harness import Harness
+from deployer.testing.harness import Harness, HarnessWithDisk
 
 WRITES = ["store.add", "engine.create", "engine.start", "gateway.write"]
 
@@ -30,7 +30,7 @@ class FillsUp:
 
 
 @pytest.mark.parametrize("call", WRITES)
-def test_32_a_disk_full_during_a_replace_leaves_the_old_revision_as_it_is(harness: Harness, call: str) -> None:
+def test_32_a_disk_full_during_a_replace_leaves_the_old_revision_as_it_is(harness: HarnessWithDisk, call: str) -> None:
     disk = harness.small_disk()
     server = harness.deployer().deploy_model(harness.config("v1"))
     with ExitStack() as full, harness.hammer(server) as hammer:
@@ -47,7 +47,9 @@ def test_32_a_disk_full_during_a_replace_leaves_the_old_revision_as_it_is(harnes
 
 
 @pytest.mark.parametrize("call", ["gateway.write", "engine.mark"])
-def test_32_a_refusal_that_a_full_disk_cuts_short_is_completed_when_there_is_room(harness: Harness, call: str) -> None:
+def test_32_a_refusal_that_a_full_disk_cuts_short_is_completed_when_there_is_room(
+    harness: HarnessWithDisk, call: str
+) -> None:
     disk = harness.small_disk()
     server = harness.deployer().deploy_model(harness.config("v1"))
     with ExitStack() as full:
@@ -60,7 +62,7 @@ def test_32_a_refusal_that_a_full_disk_cuts_short_is_completed_when_there_is_roo
 
 
 @pytest.mark.parametrize("call", WRITES)
-def test_32_a_disk_full_during_a_first_deploy_leaves_nothing_that_stays(harness: Harness, call: str) -> None:
+def test_32_a_disk_full_during_a_first_deploy_leaves_nothing_that_stays(harness: HarnessWithDisk, call: str) -> None:
     disk = harness.small_disk()
     harness.deployer().gateway.ensure()
     with ExitStack() as full:
@@ -72,7 +74,7 @@ def test_32_a_disk_full_during_a_first_deploy_leaves_nothing_that_stays(harness:
     _assert_serves(harness, server, "v2")
 
 
-def test_32_a_stop_that_cannot_be_written_down_stops_nothing(harness: Harness) -> None:
+def test_32_a_stop_that_cannot_be_written_down_stops_nothing(harness: HarnessWithDisk) -> None:
     disk = harness.small_disk()
     server = harness.deployer().deploy_model(harness.config("v1"))
     with disk.full():
@@ -83,7 +85,7 @@ def test_32_a_stop_that_cannot_be_written_down_stops_nothing(harness: Harness) -
     assert harness.ask(server).status == 503
 
 
-def test_32_what_stands_on_a_disk_that_takes_no_more_files_can_be_looked_at(harness: Harness) -> None:
+def test_32_what_stands_on_a_disk_that_takes_no_more_files_can_be_looked_at(harness: HarnessWithDisk) -> None:
     disk = harness.small_disk()
     server = harness.deployer().deploy_model(harness.config("v1"))
     with disk.full_of_files():

@@ -7,7 +7,7 @@ import pytest
 from deployer.errors import EngineError, RevisionRefused
 from deployer.server import ModelServer, State
 from deployer.testing.hammer import Reply
-from deployer.testing.harness import Harness
+from deployer.testing.harness import Harness, HarnessWithStrangers
 from deployer.testing.strangers import NEWER
 
 OPERATIONS: dict[str, Callable[[Harness, ModelServer, ModelServer], object]] = {
@@ -24,7 +24,7 @@ OPERATIONS: dict[str, Callable[[Harness, ModelServer, ModelServer], object]] = {
 }
 
 
-def test_24_all_goes_on_beside_strangers_which_are_named_and_never_touched(harness: Harness) -> None:
+def test_24_all_goes_on_beside_strangers_which_are_named_and_never_touched(harness: HarnessWithStrangers) -> None:
     deployer = harness.deployer()
     churn, asleep = (deployer.deploy_model(harness.config("v1", name=name)) for name in ("churn", "asleep"))
     deployer.stop_model_server(asleep.uuid)
@@ -40,7 +40,9 @@ def test_24_all_goes_on_beside_strangers_which_are_named_and_never_touched(harne
     assert harness.ask(churn) == Reply(200, "v1", 4)
 
 
-def test_24_a_server_that_only_a_newer_library_can_read_keeps_its_route_and_its_name(harness: Harness) -> None:
+def test_24_a_server_that_only_a_newer_library_can_read_keeps_its_route_and_its_name(
+    harness: HarnessWithStrangers,
+) -> None:
     harness.deployer().deploy_model(harness.config("v1"))
     with harness.strangers() as strangers:
         with pytest.raises(EngineError, match=f"{NEWER} .*cannot be read"):
@@ -49,7 +51,9 @@ def test_24_a_server_that_only_a_newer_library_can_read_keeps_its_route_and_its_
         assert strangers.harm() == ""
 
 
-def test_24_a_stranger_in_the_place_of_the_next_revision_is_named_and_nothing_is_lost(harness: Harness) -> None:
+def test_24_a_stranger_in_the_place_of_the_next_revision_is_named_and_nothing_is_lost(
+    harness: HarnessWithStrangers,
+) -> None:
     server = harness.deployer().deploy_model(harness.config("v1"))
     with harness.strangers(in_the_way_of=server) as strangers:
         with pytest.raises(EngineError, match="churn-r2") as refused:

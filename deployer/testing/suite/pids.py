@@ -7,7 +7,7 @@ import pytest
 from deployer.engine_deployer import EngineModelDeployer
 from deployer.server import ModelServer
 from deployer.testing.hammer import Reply
-from deployer.testing.harness import Harness
+from deployer.testing.harness import HarnessWithPids
 
 OPERATIONS: dict[str, Callable[[EngineModelDeployer, ModelServer], object]] = {
     "find": lambda deployer, server: deployer.find_model_server(running=True),
@@ -20,7 +20,7 @@ OPERATIONS: dict[str, Callable[[EngineModelDeployer, ModelServer], object]] = {
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_29_a_recycled_pid_is_never_signalled(harness: Harness, operation: str) -> None:
+def test_29_a_recycled_pid_is_never_signalled(harness: HarnessWithPids, operation: str) -> None:
     config = harness.config("v1")
     server = harness.deployer().deploy_model(config, replace=True)
     with harness.recycle_pid(server) as stranger:
