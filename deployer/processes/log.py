@@ -23,7 +23,9 @@ def keep_within(log: Path, limit: int) -> None:
             current.seek(size - half)
             current.readline()
         temporary = log.with_name(f".{older(log).name}")
-        temporary.write_bytes(current.read(limit))
+        with open(temporary, "wb") as kept:
+            kept.write(current.read(limit))
+            kept.write(current.read())  # What came meanwhile; what comes from here to the cut is lost.
         os.replace(temporary, older(log))
         current.truncate(0)
 

@@ -11,6 +11,7 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
@@ -89,6 +90,13 @@ class _Start:
             NotStarted: it does not, and nothing of it is left.
         """
         lock = self._lock()
+        try:
+            return self._run_locked(lock)
+        except BaseException:
+            os.close(lock)  # Whoever is told of it finds the lock free.
+            raise
+
+    def _run_locked(self, lock: int) -> int:
         self._reached("locked")
         if files.read(self._folder / files.WANTED).get("state") != files.RUNNING:
             raise NotStarted(Outcome.NOT_WANTED)
@@ -135,15 +143,18 @@ class _Start:
         if bound:
             bound.close()
         self._reached("forked")
+        with _gone_unless_released(server, go):
+            self._name(server)
+            self._reached("named")
+            os.write(go, GO)
+        self._reached("released")
+        return server
+
+    def _name(self, server: int) -> None:
         identity = identify(server)
         if identity is None:
             raise NotStarted(Outcome.FAILED, "it ended before its pid was known")
         files.write(self._folder / files.PID, identity._asdict())
-        self._reached("named")
-        os.write(go, GO)
-        os.close(go)
-        self._reached("released")
-        return server
 
     def _become_the_server(self, lock: int, bound: socket.socket | None, waiting: int) -> NoReturn:
         try:
@@ -175,6 +186,18 @@ class _Start:
     def _reached(self, point: str) -> None:
         if number := self._instructions.strikes.get(point):
             os.kill(os.getpid(), number)
+
+
+@contextlib.contextmanager
+def _gone_unless_released(server: int, go: int) -> Iterator[None]:
+    """A server that may not run on its own ends, and with it its hold on the lock."""
+    try:
+        yield
+    except BaseException:
+        os.close(go)
+        os.waitpid(server, 0)
+        raise
+    os.close(go)
 
 
 def _first_bound(ports: list[int]) -> socket.socket:
