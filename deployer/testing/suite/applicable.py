@@ -6,6 +6,8 @@ ITS_OWN = "nobody but its own engine can put anything on its platform"
 KILLED_ALIKE = "whoever kills a deployer there kills the platform with it"
 NO_RECORD_ON_DISK = "its records are on no disk"
 ONLY_ROOT_ON_LINUX = "only root, on Linux, can mount a disk that is small enough to be filled"
+NO_NUMBERS = "nothing has a number there that somebody else could get"
+NO_CHOSEN_NUMBERS = "only root, on Linux, can have a pid given out again at once"
 WITH_A_FULL_DISK = (
     "test_32_a_disk_full_during_a_replace_leaves_the_old_revision_as_it_is",
     "test_32_a_refusal_that_a_full_disk_cuts_short_is_completed_when_there_is_room",
@@ -15,14 +17,8 @@ WITH_A_FULL_DISK = (
 )
 NOT_APPLICABLE: dict[tuple[str, Trait], str] = {
     ("test_15_slow_requests_in_flight_finish", Trait.REQUESTS_TAKE_NO_TIME): "none is ever in flight",
-    (
-        "test_29_a_recycled_pid_is_never_signalled",
-        Trait.NO_PIDS,
-    ): "nothing has a number there that somebody else could get",
-    (
-        "test_29_a_recycled_pid_is_never_signalled",
-        Trait.NO_CHOSEN_PIDS,
-    ): "only root, on Linux, can have a pid given out again at once",
+    ("test_29_a_recycled_pid_is_never_signalled", Trait.NO_PIDS): NO_NUMBERS,
+    ("test_29_a_recycled_pid_is_never_signalled", Trait.NO_CHOSEN_PIDS): NO_CHOSEN_NUMBERS,
     ("test_24_all_goes_on_beside_strangers_which_are_named_and_never_touched", Trait.NO_STRANGERS): ITS_OWN,
     ("test_24_a_server_that_only_a_newer_library_can_read_keeps_its_route_and_its_name", Trait.NO_STRANGERS): ITS_OWN,
     ("test_24_a_stranger_in_the_place_of_the_next_revision_is_named_and_nothing_is_lost", Trait.NO_STRANGERS): ITS_OWN,
