@@ -8,7 +8,8 @@ from deployer.records.record import HISTORY_LENGTH, HistoryEntry, Outcome, Recor
 
 def entry_of(record: Record, outcome: Outcome, reason: str) -> HistoryEntry:
     """How a revision's successors shall remember it."""
-    return HistoryEntry(
+    # What a record says has been checked.
+    return HistoryEntry.model_construct(
         number=record.revision,
         origin=record.origin,
         config=record.config,

@@ -72,7 +72,7 @@ def reconcile(views: Sequence[ServerView], converger: Converger, steps: StepsByS
     # Nobody who is dead waits for the rollouts of others.
     waiting = [server for server, end in ends.items() if end.pending]
     ends |= _at_once(WAITING_AT_ONCE, waiting, lambda s: _one(converger, s, deadline, wait=True))
-    return Report(tuple(_report(view, steps, ends.get(view.server, _End())) for view in views))
+    return Report(tuple(_report(view, steps, ends.get(view.server, AT_ITS_END)) for view in views))
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,9 @@ class _End:
 
     pending: str = ""
     error: str = ""
+
+
+AT_ITS_END = _End()
 
 
 def _at_once(threads: int, servers: list[str], end_of: Callable[[str], _End]) -> dict[str, _End]:
