@@ -13,6 +13,7 @@ from typing import ClassVar
 from pydantic import BaseModel, Field, TypeAdapter
 
 from deployer import secrets
+from deployer.config import Probes
 from deployer.engine import Ending, Health, Phase, Readiness, Ref, Wanted, Workload, WorkloadSpec
 from deployer.engine_deployer import EngineModelDeployer
 from deployer.errors import EngineError, WorkloadExists
@@ -94,16 +95,17 @@ class ChildEngine:
         """As its runtime said when it was created, on the port that it had unless somebody took that."""
         launch, record, model = spec.launch, spec.record, self._model_path(spec.record.digest)
         child.port = free_port(preferred=child.port)
+        env = {"PATH": os.environ["PATH"]} | record.config.env | secrets.resolve(record.config.secrets)
         with socket.socket() as bound:
-            if launch.takes_descriptor:
-                bound.bind((LOOPBACK, child.port))
             places = {"port": child.port, "descriptor": bound.fileno(), "model": model, "revision": record.revision}
-            env = {name: _filled(value, places) for name, value in launch.env.items()}
-            env |= {"PATH": os.environ["PATH"]} | record.config.env | secrets.resolve(record.config.secrets)
             try:
-                child.run([_filled(word, places) for word in launch.argv], env, bound.fileno())
+                if launch.takes_descriptor:
+                    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                    bound.bind((LOOPBACK, child.port))
+                filled = {name: _filled(value, places) for name, value in launch.env.items()}
+                child.run([_filled(word, places) for word in launch.argv], filled | env, bound.fileno())
             except OSError as error:
-                what = f"{record.server} could not be started: {error}"
+                what = f"{record.server} was not started: {error}."
                 raise EngineError(what, hint="Mend its command line, then deploy again.") from error
 
     def _ask(self, workload: Workload, deadline_s: float) -> Readiness:
@@ -112,8 +114,9 @@ class ChildEngine:
         if child is None:
             return Readiness(Health.UNREACHED, "it is gone")
         path = SPEC.validate_json(child.description).launch.readiness_path
+        probes = workload.record.config.probes or Probes()
         try:
-            answer = request("GET", workload.address + path, timeout_s=deadline_s)
+            answer = request("GET", workload.address + path, timeout_s=min(deadline_s, probes.timeout_s))
         except NoAnswer as no:
             return Readiness(Health.SILENT if no.timed_out else Health.UNREACHED, no.reason)
         if not child.listens(child.port):

@@ -86,6 +86,8 @@ def test_36_a_deploy_that_only_joined_another_ones_closes_nothing_when_it_times_
     harness.deployer().deploy_model(config, replace=True, timeout=0)
     with pytest.raises(RolloutTimeout, match="was not closed"):
         harness.deployer().deploy_model(config, replace=True, timeout=1)
+    (found,) = harness.deployer().find_model_server()
+    assert (found.revision, found.state) == (1, State.READY) and "revision 2 is on its way" in found.message
     harness.deployer().reconcile()
     assert harness.ask(server) == Reply(200, "v2", 2)
 

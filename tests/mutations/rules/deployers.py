@@ -29,6 +29,13 @@ MUTATIONS = (
         seen_by=("tests/rollout/test_fate.py::test_a_later_open_one_supersedes_it_before_its_route",),
     ),
     Mutation(
+        rule="A deploy that served and is gone returns its revision.",
+        file=FATE,
+        old="return Fate.DELETED  # before the route to it was written\n    if has_served:",
+        new="return Fate.DELETED  # before the route to it was written\n    if False:",
+        seen_by=memory("26_who_served"),
+    ),
+    Mutation(
         rule="A deploy that served and was then replaced returns its revision.",
         file=FATE,
         old="return Fate.STOPPED if view.stopped else Fate.SERVES\n    if has_served:",
