@@ -31,6 +31,8 @@ def plan(view: ServerView) -> tuple[Step, ...]:
     ending = (*_overtake(view), *_finish_closing(view), *_clear(view))
     first, then = (ending, going_on) if _is_cramped(view) else (going_on, ending)
     steps = (*first, *then, *_remove_superseded_servers(view), *_route_to_nothing(view))
+    if not steps:
+        return ()
     acts = tuple(s for s in steps if s.action is not Action.WAIT)
     waits = tuple(s for s in steps if s.action is Action.WAIT)
     return (*acts, *waits[:1])

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from functools import cached_property
 from uuid import UUID
 
 from deployer.config import Drain, Probes
 from deployer.engine import Health, Phase, Readiness, Ref, Wanted, Workload
 from deployer.gateway import Backend, Route
+from deployer.rollout.cached import cached_property
 
 
 class Condition(StrEnum):
@@ -39,7 +39,7 @@ class Observed:
 
     @property
     def revision(self) -> int:
-        return self.workload.revision
+        return self.workload.record.revision
 
     @property
     def ref(self) -> Ref:
@@ -135,11 +135,11 @@ class ServerView:
 
     @cached_property
     def own(self) -> tuple[Observed, ...]:
-        return tuple(o for o in self.workloads if self.owns(o))
+        return tuple(filter(self.owns, self.workloads))
 
     @cached_property
     def open(self) -> tuple[Observed, ...]:
-        return tuple(o for o in self.workloads if self.is_open(o))
+        return tuple(filter(self.is_open, self.workloads))
 
     @cached_property
     def closed(self) -> tuple[Observed, ...]:
@@ -148,7 +148,7 @@ class ServerView:
 
     @cached_property
     def serving(self) -> tuple[Observed, ...]:
-        return tuple(o for o in self.workloads if self.serves(o))
+        return tuple(filter(self.serves, self.workloads))
 
     @cached_property
     def target(self) -> Observed | None:
