@@ -74,10 +74,14 @@ def newest_first(servers: list[ModelServer]) -> list[ModelServer]:
 def kept_digests(views: Sequence[ServerView], keep_models: int) -> set[str]:
     """The digests of every workload, and of each server's newest revisions that served."""
     kept = {o.workload.record.digest for view in views for o in view.workloads}
-    for view in views:
+    for view in (view for view in views if _remembers_other_models(view, kept)):
         served = [entry.digest for entry in history_of(view) if entry.outcome is Outcome.SERVED]
         kept.update(served[-keep_models:])
     return kept
+
+
+def _remembers_other_models(view: ServerView, digests: set[str]) -> bool:
+    return any(entry.digest not in digests for o in view.workloads for entry in o.workload.record.history)
 
 
 def _spoken_to(record: Record) -> tuple[str, str]:
