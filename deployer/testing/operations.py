@@ -14,6 +14,7 @@ from deployer.testing.harness import Harness
 
 End = Mapping[str, str]
 """What each server's URL answers, or its state where it answers nothing; by what its name has beyond the stage's."""
+TAKEN_UP_WITHIN_S = 10.0
 RECREATE = {"rollout": "recreate"}
 STOPPED, FAILED = "stopped", "failed"
 
@@ -40,8 +41,11 @@ class Stage:
         return self.harness.deployer().deploy_model(config, replace=True, timeout=0)
 
     def ends(self) -> End:
-        """How things stand now."""
-        found = [s for s in self.harness.deployer().find_model_server() if s.name.startswith(self.name)]
+        """How things stand now, once the gateway has taken up what is routed: who wrote it may have died before."""
+        deployer = self.harness.deployer()
+        found = [server for server in deployer.find_model_server() if server.name.startswith(self.name)]
+        for server, route in deployer.gateway.routes().items():
+            deployer.gateway.acknowledge(server, route.tag, TAKEN_UP_WITHIN_S)
         return {server.name.removeprefix(self.name): self._end(server) for server in found}
 
     def _end(self, server: ModelServer) -> str:
