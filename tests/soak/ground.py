@@ -86,5 +86,6 @@ def _answer_of(server: ModelServer) -> str:
 def _age_what_was_broken_off(harness: ProcessHarness) -> None:
     """So that nobody has to wait for the minute after which it is cleared up."""
     long_ago = time.time() - AN_HOUR_S
-    for path in (*harness.state_dir.glob("*/.tmp-*"), *harness.state_dir.glob("*/.gone-*")):
-        os.utime(path, (long_ago, long_ago))
+    for pattern in (".locks-*", "*/.tmp-*", "*/.gone-*"):
+        for path in harness.state_dir.glob(pattern):
+            os.utime(path, (long_ago, long_ago))

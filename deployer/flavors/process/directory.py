@@ -1,8 +1,10 @@
 """The state directory: where it is, and whether it will do."""
 
+import contextlib
 import errno
 import os
 import tempfile
+import time
 from pathlib import Path
 
 import platformdirs
@@ -14,6 +16,7 @@ from deployer.processes import locks
 NETWORK_FILE_SYSTEMS = frozenset({"afpfs", "afs", "beegfs", "ceph", "cifs", "davfs", "glusterfs", "gpfs", "lustre"})
 NETWORK_FILE_SYSTEM_PREFIXES = ("nfs", "smb", "webdav")
 FUSE_NETWORK_FILE_SYSTEMS = frozenset({"ceph", "davfs", "gcsfuse", "glusterfs", "rclone", "s3fs", "sshfs"})
+TRIAL, TRIAL_TAKES_S = ".locks-", 60.0
 HINT = "Name a folder of your own on a local disk: the setting state_dir, or MODEL_DEPLOYER_STATE_DIR."
 
 
@@ -31,6 +34,7 @@ def usable_state_directory(path: Path | None = None) -> Path:
     directory = Path(os.path.abspath((path or default_state_directory()).expanduser()))
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _remove_abandoned_trials(directory)
         locks_hold = _locks_hold(directory)
     except OSError as error:
         raise _unusable(directory, error.strerror or str(error)) from None
@@ -58,12 +62,20 @@ def is_on_network(kind: str) -> bool:
 def _locks_hold(directory: Path) -> bool:
     """Try it: of two who want a lock, only one may get it. A full disk has no room to try, and can still be read."""
     try:
-        with tempfile.NamedTemporaryFile(dir=directory, prefix=".locks-") as first, open(first.name, "rb") as second:
+        with tempfile.NamedTemporaryFile(dir=directory, prefix=TRIAL) as first, open(first.name, "rb") as second:
             return _exclude_each_other(first.fileno(), second.fileno())
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             return True
         raise
+
+
+def _remove_abandoned_trials(directory: Path) -> None:
+    """Those of deployers that were killed while they tried."""
+    for trial in directory.glob(f"{TRIAL}*"):
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - trial.stat().st_mtime > TRIAL_TAKES_S:
+                trial.unlink()
 
 
 def _exclude_each_other(first: int, second: int) -> bool:

@@ -6,7 +6,7 @@ import pytest
 
 from deployer.errors import StateDirectoryUnusable
 from deployer.flavors.process import directory
-from deployer.flavors.process.directory import file_system, is_on_network, usable_state_directory
+from deployer.flavors.process.directory import TRIAL, file_system, is_on_network, usable_state_directory
 
 
 def test_it_is_made_for_its_user_alone(tmp_path: Path) -> None:
@@ -15,6 +15,15 @@ def test_it_is_made_for_its_user_alone(tmp_path: Path) -> None:
     assert stat.S_IMODE(made.stat().st_mode) == 0o700
     assert os.listdir(made) == []
     assert usable_state_directory(made) == made
+
+
+def test_what_a_deployer_left_that_was_killed_while_it_tried_the_locks_goes_once_it_is_old(tmp_path: Path) -> None:
+    abandoned, in_use = tmp_path / f"{TRIAL}1", tmp_path / f"{TRIAL}2"
+    for trial in (abandoned, in_use):
+        trial.touch()
+    os.utime(abandoned, (1, 1))
+    usable_state_directory(tmp_path)
+    assert list(tmp_path.iterdir()) == [in_use]
 
 
 def test_a_relative_path_becomes_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
