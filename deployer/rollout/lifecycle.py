@@ -76,10 +76,12 @@ class Lifecycle:
     def delete(self, uuid: UUID, deadline: Deadline, force: bool) -> None:
         """Stop, remove the workloads, the highest last, then the route; killed in between it is a stopped server."""
         self.find(uuid)
-        while uuid in standing(self._observer.read_all()):
+        while True:
             with contextlib.suppress(Conflict, ServerNotFound):
                 self.stop(uuid, deadline, force)
                 self._remove(self.find(uuid), uuid)
+            if uuid not in standing(self._observer.read_all()):
+                return
             if deadline.passed:
                 raise LifecycleTimeout(
                     f"The server {uuid} was not deleted within {deadline.seconds:g} s.",

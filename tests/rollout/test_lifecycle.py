@@ -13,6 +13,7 @@ from deployer.engine_deployer import EngineModelDeployer
 from deployer.errors import RevisionRefused, RolloutTimeout, ServerNotFound, ServerStopped
 from deployer.server import ModelServer, State
 from deployer.testing.faults import Watch, befall
+from deployer.testing.faults import Lateness, befall, nth
 from deployer.testing.hammer import Reply
 from deployer.testing.memory import MemoryHarness
 from deployer.testing.models import write_model
@@ -103,6 +104,13 @@ def test_a_delete_is_final_though_a_deploy_comes_between(harness: MemoryHarness)
     meddling.before(deployer.engine, "stop", lambda: other.deploy_model(v2, replace=True))
     deployer.delete_model_server(server.uuid)
     assert harness.deployer().find_model_server() == [] and harness.deployer().engine.list() == []
+
+
+def test_a_delete_that_is_done_when_its_time_is_up_is_no_failure(harness: MemoryHarness) -> None:
+    deployer = harness.deployer()
+    server = deployer.deploy_model(harness.config("v1"))
+    befall(deployer, Lateness(nth("engine.delete"), seconds=1))
+    deployer.delete_model_server(server.uuid, timeout=1)
 
 
 def test_a_start_that_is_stopped_meanwhile_says_so(harness: MemoryHarness) -> None:
