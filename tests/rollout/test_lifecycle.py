@@ -12,8 +12,7 @@ from deployer.engine import Health, Readiness, Ref, Workload
 from deployer.engine_deployer import EngineModelDeployer
 from deployer.errors import RevisionRefused, RolloutTimeout, ServerNotFound, ServerStopped
 from deployer.server import ModelServer, State
-from deployer.testing.faults import Watch, befall
-from deployer.testing.faults import Lateness, befall, nth
+from deployer.testing.faults import Lateness, Watch, befall, nth
 from deployer.testing.hammer import Reply
 from deployer.testing.memory import MemoryHarness
 from deployer.testing.models import write_model
