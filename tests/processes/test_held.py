@@ -416,6 +416,13 @@ def test_after_a_reboot_it_has_ended_unseen(process: HeldProcess) -> None:
     assert "restarted" in ending.message
 
 
+def test_no_process_is_one_of_an_earlier_boot(process: HeldProcess) -> None:
+    process.start(python(SLEEPS), NOTHING)
+    own = process.identity()
+    assert own and own.lives
+    assert not own._replace(boot="earlier").lives
+
+
 def test_an_ending_of_before_a_reboot_is_as_old_as_its_file(process: HeldProcess) -> None:
     process.start(python("raise SystemExit(3)"), NOTHING)
     until(lambda: not process.held())

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -35,7 +36,7 @@ ENDS_WITHIN_S = 30.0
 def test_34_a_deploy_that_wakes_after_its_server_was_deleted_makes_a_new_one(harness: Harness) -> None:
     old = harness.deployer().deploy_model(harness.config("v1"))
     freeze = Freeze(nth("engine.create"))
-    rollout = _Rollout(befall(harness.deployer(), freeze), harness)
+    rollout = _replace(harness, befall(harness.deployer(), freeze))
     assert freeze.frozen.wait(ENDS_WITHIN_S)
     harness.deployer().delete_model_server(old.uuid)
     freeze.thaw()
@@ -43,6 +44,22 @@ def test_34_a_deploy_that_wakes_after_its_server_was_deleted_makes_a_new_one(har
     (new,) = harness.deployer().find_model_server()
     assert new.uuid != old.uuid and new.revision == 1
     assert harness.ask(new) == Reply(200, "v2", 1)
+
+
+def test_34_a_reconcile_that_wakes_routes_no_revision_that_was_closed_meanwhile(harness: Harness) -> None:
+    server = harness.deployer().deploy_model(harness.config("v1"))
+    started, ready = Freeze(nth("engine.start"), after=True), Freeze(nth("gateway.write"))
+    rollout = _replace(harness, befall(harness.deployer(), started), timeout=1)
+    assert started.frozen.wait(ENDS_WITHIN_S)
+    overdue = time.monotonic() + 1
+    reconcile = _InThread(befall(harness.deployer(), ready).reconcile)
+    assert ready.frozen.wait(ENDS_WITHIN_S)
+    time.sleep(max(0.0, overdue - time.monotonic()))
+    started.thaw()
+    assert isinstance(rollout.ended(), RolloutTimeout)
+    ready.thaw()
+    assert reconcile.ended() is None
+    assert harness.ask(server) == Reply(200, "v1", 1)
 
 
 @pytest.mark.parametrize("already", ["serves", "is new"])
@@ -53,7 +70,7 @@ def test_35_a_stop_during_a_rollout_ends_it_and_a_start_gives_exactly_one_server
     if already == "serves":
         deployer.deploy_model(harness.config("v1"))
     freeze = Freeze(nth("engine.start"), after=True)
-    rollout = _Rollout(befall(harness.deployer(), freeze), harness)
+    rollout = _replace(harness, befall(harness.deployer(), freeze))
     assert freeze.frozen.wait(ENDS_WITHIN_S)
     (server,) = deployer.find_model_server()
     deployer.stop_model_server(server.uuid)
@@ -133,22 +150,27 @@ def _interrupted(harness: Harness, call: str, after: bool) -> ModelServer:
     return server
 
 
-class _Rollout:
-    """A deploy in a thread of its own."""
+class _InThread:
+    """Something that a deployer does in a thread of its own."""
 
-    def __init__(self, deployer: EngineModelDeployer, harness: Harness) -> None:
+    def __init__(self, act: Callable[[], object]) -> None:
         self._error: Exception | None = None
-        self._thread = threading.Thread(target=self._deploy, args=(deployer, harness), name="rollout", daemon=True)
+        self._thread = threading.Thread(target=self._do, args=(act,), name="rollout", daemon=True)
         self._thread.start()
 
     def ended(self) -> Exception | None:
         """What its caller was told, once it has ended."""
         self._thread.join(ENDS_WITHIN_S)
-        assert not self._thread.is_alive(), "the rollout goes on"
+        assert not self._thread.is_alive(), "it goes on"
         return self._error
 
-    def _deploy(self, deployer: EngineModelDeployer, harness: Harness) -> None:
+    def _do(self, act: Callable[[], object]) -> None:
         try:
-            deployer.deploy_model(harness.config("v2"), replace=True)
+            act()
         except Exception as error:
             self._error = error
+
+
+def _replace(harness: Harness, deployer: EngineModelDeployer, timeout: int = 300) -> _InThread:
+    config = harness.config("v2")
+    return _InThread(lambda: deployer.deploy_model(config, replace=True, timeout=timeout))

@@ -82,6 +82,13 @@ def test_a_revision_can_be_created_once(engine: ProcessEngine, root: Path) -> No
     assert os.listdir(root) == ["churn-r1"]
 
 
+def test_of_two_who_both_find_the_place_free_only_one_gets_it(
+    engine: ProcessEngine, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os.path, "lexists", lambda path: False)
+    test_a_revision_can_be_created_once(engine, root)
+
+
 def test_of_many_who_create_one_revision_at_once_one_succeeds(engine: ProcessEngine, root: Path) -> None:
     everyone = Barrier(8)
 
