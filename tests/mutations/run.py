@@ -27,10 +27,11 @@ class NotRun(Exception):
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the tests said of a mutation."""
+    """What the tests said of a mutation; where they did not come to their end, they saw it too."""
 
     mutation: Mutation
     red: bool
+    late: bool
     seconds: float
 
 
@@ -61,7 +62,7 @@ def tried(mutation: Mutation, original: Path) -> Verdict:
         code, said = _pytest(repository, ["-n", "0", "-x", *mutation.seen_by])
     if code not in (PASSED, FAILED, ENDED_LATE):
         raise NotRun(f"{mutation.rule}\n{said}")
-    return Verdict(mutation, code != PASSED, time.monotonic() - began)
+    return Verdict(mutation, code != PASSED, code == ENDED_LATE, time.monotonic() - began)
 
 
 def require_green(tests: Sequence[str], repository: Path, jobs: int) -> None:

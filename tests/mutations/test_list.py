@@ -22,7 +22,7 @@ def test_one_line_is_changed_that_is_there_once_and_it_is_still_python(mutation:
 def test_what_sees_it_is_there(test: str) -> None:
     place, _, name = test.partition("::")
     path = REPOSITORY / place
-    assert path.exists()
+    assert path.is_file()
     assert not name or name in suite.__all__ or re.search(rf"^def {name}\(", path.read_text(), re.MULTILINE)
 
 

@@ -37,6 +37,12 @@ def test_what_was_refused_is_stopped_all_the_same() -> None:
     assert first_of(observed(2, Condition.UNREACHED), observed(3, Condition.SICK, REFUSED)) == [(Action.STOP, 3)]
 
 
+def test_what_a_server_speaks_of_is_its_highest_revision_that_is_not_closed() -> None:
+    workloads = (observed(2, Condition.UNREACHED), observed(3, Condition.ENDED, REFUSED))
+    speaking = ServerView("s", routed_to(None), workloads).speaking
+    assert speaking and speaking.revision == 2
+
+
 def test_what_ran_for_longer_than_a_start_may_take_is_brought_back() -> None:
     assert first_of(ended_after(seconds=21)) == [(Action.START, 1)]
 

@@ -36,7 +36,7 @@ MUTATIONS = (
         file="deployer/rollout/view.py",
         old="return bool(self.route.split) or not any(o.revision < observed.revision for o in self.open)",
         new="return False",
-        seen_by=memory("16_after_a_refusal"),
+        seen_by=memory("34_a_reconcile_that_wakes"),
     ),
     Mutation(
         rule="The cause of a refusal is kept.",

@@ -33,17 +33,15 @@ MUTATIONS = (
         file=FATE,
         old="return Fate.DELETED  # before the route to it was written\n    if has_served:",
         new="return Fate.DELETED  # before the route to it was written\n    if False:",
-        seen_by=memory("26_who_served"),
+        seen_by=("tests/rollout/test_fate.py::test_a_later_one_in_the_route_replaces_it_when_it_served",),
     ),
     Mutation(
         rule="A deploy that served and was then replaced returns its revision.",
         file=FATE,
         old="return Fate.STOPPED if view.stopped else Fate.SERVES\n    if has_served:",
         new="return Fate.STOPPED if view.stopped else Fate.SERVES\n    if False:",
-        seen_by=(
-            "tests/rollout/test_deploy.py::test_it_is_told_that_it_served_though_it_was_replaced_before_it_looked_again",
-            *memory(34),
-        ),
+        seen_by=("tests/rollout/test_fate.py",),
+    ),
     ),
     Mutation(
         rule="A deploy returns when the old revision is gone.",

@@ -22,7 +22,7 @@ MUTATIONS = (
         file=PROCESS_ENGINE,
         old="os.rename(complete, final)",
         new="shutil.copytree(complete, final, dirs_exist_ok=True)",
-        seen_by=process("26_of_many_who_create"),
+        seen_by=(f"{ENGINE_TESTS}::test_of_two_who_both_find_the_place_free_only_one_gets_it",),
     ),
     Mutation(
         rule="An operation with another token does nothing.",
@@ -242,11 +242,11 @@ MUTATIONS = (
         seen_by=(f"{HELD_TESTS}::test_one_that_runs_in_another_container_is_not_signalled_but_told",),
     ),
     Mutation(
-        rule="After a reboot what is not held is dead.",
+        rule="No process is one of an earlier boot.",
         file="deployer/processes/identity.py",
-        old="return uptime_s() - self.start if self.boot == boot_id() else None",
-        new="return uptime_s() - self.start",
-        seen_by=(f"{HELD_TESTS}::test_after_a_reboot_it_has_ended_unseen",),
+        old="return (self.boot, self.namespace) == (boot_id(), pid_namespace())",
+        new="return self.namespace == pid_namespace()",
+        seen_by=(f"{HELD_TESTS}::test_no_process_is_one_of_an_earlier_boot",),
     ),
     Mutation(
         rule="A state directory on a network file system is refused.",

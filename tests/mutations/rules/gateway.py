@@ -31,7 +31,7 @@ MUTATIONS = (
         file="deployer/gateways/files.py",
         old="        _await_lock(file.fileno(), path, deadline_s)",
         new="        pass",
-        seen_by=(f"{TRAEFIK_TESTS}::test_no_write_of_several_processes_is_lost",),
+        seen_by=("tests/gateways/test_traefik_route_files.py::test_who_writes_waits_for_whoever_is_writing",),
     ),
     Mutation(
         rule="Acknowledged is what the proxy's own router says.",
@@ -59,14 +59,18 @@ MUTATIONS = (
         file=FILES,
         old="replace_file(self.path(server), text, self._scratch)",
         new="replace_file(self.path(server), text, self.watched)",
-        seen_by=(TRAEFIK_TESTS,),
+        seen_by=(
+            "tests/gateways/test_traefik_route_files.py::test_nothing_but_whole_routes_ever_lies_in_the_folder_that_the_proxy_watches",
+        ),
     ),
     Mutation(
         rule="A route is written whole or not at all.",
         file="deployer/gateways/files.py",
         old="temporary.replace(path)",
         new="path.write_text(text)",
-        seen_by=(f"{TRAEFIK_TESTS}::test_a_route_that_is_cut_off_while_it_is_written_leaves_the_old_one",),
+        seen_by=(
+            "tests/gateways/test_traefik_route_files.py::test_who_reads_a_route_while_it_is_replaced_reads_the_old_one_whole",
+        ),
     ),
     Mutation(
         rule="What does not load is set aside before the proxy is started.",

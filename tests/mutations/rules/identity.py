@@ -78,7 +78,9 @@ MUTATIONS = (
         file=VIEW,
         old="candidates = self.serving or self.open or self.own",
         new="candidates = self.serving or self.own",
-        seen_by=("tests/rollout", "tests/test_registry.py", *memory(10)),
+        seen_by=(
+            "tests/rollout/test_lost_route.py::test_what_a_server_speaks_of_is_its_highest_revision_that_is_not_closed",
+        ),
     ),
     Mutation(
         rule="A rollout under way shows in `message`.",
