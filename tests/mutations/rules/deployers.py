@@ -42,7 +42,6 @@ MUTATIONS = (
         new="return Fate.STOPPED if view.stopped else Fate.SERVES\n    if False:",
         seen_by=("tests/rollout/test_fate.py",),
     ),
-    ),
     Mutation(
         rule="A deploy returns when the old revision is gone.",
         file=DEPLOY,
