@@ -50,11 +50,13 @@ def test_21_a_hundred_servers_are_all_listed(harness: Harness) -> None:
     configs = [harness.config("v1", name=f"churn-no{number}") for number in range(MANY)]
     with ThreadPoolExecutor(AT_ONCE) as pool:
         deployed = list(pool.map(lambda config: harness.deployer().deploy_model(config, timeout=0), configs))
-    assert harness.deployer().reconcile().failed == ()
-    newest_first = sorted(deployed, key=lambda server: server.created_at, reverse=True)
-    found = harness.deployer().find_model_server()
-    assert [server.uuid for server in found] == [server.uuid for server in newest_first]
-    assert len(found) == MANY
+        assert harness.deployer().reconcile().failed == ()
+        newest_first = sorted(deployed, key=lambda server: server.created_at, reverse=True)
+        found = harness.deployer().find_model_server()
+        assert [server.uuid for server in found] == [server.uuid for server in newest_first]
+        assert len(found) == MANY
+        list(pool.map(lambda server: harness.deployer().delete_model_server(server.uuid, force=True), found))
+    assert harness.deployer().find_model_server() == []
 
 
 def test_22_a_hung_server_of_ten_costs_no_more_than_the_deadline_and_only_itself(harness: Harness) -> None:
