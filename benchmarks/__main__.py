@@ -1,13 +1,22 @@
-"""Run all benchmarks, or those named: `python -m benchmarks [startup gateway deploys replaces]`."""
+"""Run all benchmarks, or those named: `python -m benchmarks startup gateway …`."""
 
 import sys
 
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import deploys, gateway, replaces, startup
+from benchmarks import deploys, find, gateway, reconcile, replaces, running, startup, suite
 
-BENCHMARKS = {"startup": startup, "gateway": gateway, "deploys": deploys, "replaces": replaces}
+BENCHMARKS = {
+    "startup": startup,
+    "gateway": gateway,
+    "deploys": deploys,
+    "replaces": replaces,
+    "find": find,
+    "running": running,
+    "reconcile": reconcile,
+    "suite": suite,
+}
 
 
 def main(names: list[str]) -> int:

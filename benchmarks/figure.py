@@ -19,6 +19,17 @@ class Figure:
     reached: bool
 
 
+def compared_with(name: str, measured: str) -> Figure:
+    """What other figures are measured beside; it has no bar."""
+    return Figure(name, measured, "what it is compared with", True)
+
+
+def at_most(name: str, values: list[float], bar: float, unit: str, factor: float = 1.0, digits: int = 1) -> Figure:
+    """A figure whose median may be so much at most; the bar and the values in the same unit before the factor."""
+    target = f"at most {bar * factor:g} {unit}"
+    return Figure(name, spread(values, unit, factor, digits), target, median(values) <= bar)
+
+
 def spread(values: list[float], unit: str, factor: float = 1.0, digits: int = 1) -> str:
     """Median, least and most of some values, in a unit."""
     ordered = sorted(value * factor for value in values)

@@ -19,8 +19,8 @@ def process_deployer() -> Iterator[ProcessModelDeployer]:
         try:
             yield deployer
         finally:
-            for server in deployer.find_model_server():
-                deployer.delete_model_server(server.uuid, force=True)
+            for workload in deployer.engine.list():
+                deployer.engine.stop(workload.ref, 0)
             deployer.gateway.shutdown(5)
 
 
@@ -35,5 +35,3 @@ def tiny(folder: Path, answer: str, **drain: float) -> ModelServerConfig:
         probes=Probes(),
         drain=Drain(**drain) if drain else Drain(),
     )
-
-
