@@ -29,7 +29,7 @@ REPLACE = (
 """The calls by which a replace changes something, in their order."""
 ROUNDS = [(number, after) for number in (1, 2, 3) for after in (False, True)]
 OTHERS = ("first deploy", "replace, refused", "rollback", "stop", "start", "delete")
-REST_S = 0.01
+REST_S = 0.02
 
 
 @pytest.mark.parametrize("call", REPLACE)
