@@ -7,6 +7,7 @@ from uuid import UUID
 
 from deployer.engine import Wanted
 from deployer.errors import ModelGone, RouteMoved
+from deployer.gateway import Split, Tag
 from deployer.records.record import Record
 from deployer.rollout.platform import Platform
 from deployer.rollout.steps import Action, OnProgress, Progress, Step
@@ -76,7 +77,7 @@ class Executor:
         Where a lower revision may have served before the route was lost, the mark has to do until that one is decided.
         """
         if observed.revision > view.route.high and view.may_burn(observed):
-            self._gateway.write(view.server, view.route.split, observed.revision, view.route.tag)
+            self._write(view, view.route.split, observed.revision)
         self._engine.mark(observed.ref, Wanted.REFUSED, cause)
 
     def _wait(self, view: ServerView, step: Step) -> None:
@@ -118,9 +119,24 @@ class Executor:
     def _route(self, view: ServerView, step: Step) -> None:
         split = (step.backend,) if step.backend else ()
         high = max([view.route.high, *(backend.revision for backend in split)])
-        tag = self._gateway.write(view.server, split, high, view.route.tag)
+        tag = self._write(view, split, high)
         with contextlib.suppress(RouteMoved):  # It was written all the same, and another one after it.
             self._gateway.acknowledge(view.server, tag, ACKNOWLEDGED_WITHIN_S)
+
+    def _write(self, view: ServerView, split: Split, high: int) -> Tag:
+        """Compare and swap; a first route that came too late goes again.
+
+        No tag tells a server without a route from one of the same name that was made since it was looked at.
+        """
+        tag = self._gateway.write(view.server, split, high, view.route.tag)
+        if not view.route.tag and not self._stands(view):
+            self._gateway.remove(view.server, tag)
+            raise RouteMoved(f"{view.server} was deleted before it was routed", hint="look at it again")
+        return tag
+
+    def _stands(self, view: ServerView) -> bool:
+        tokens = {observed.ref.token for observed in view.workloads}
+        return any(workload.record.token in tokens for workload in self._engine.list(view.server))
 
     def _retire(self, view: ServerView, observed: Observed) -> None:
         """Whoever stops what served acknowledges first and waits the whole drain, however often it was done before."""

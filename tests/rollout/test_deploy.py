@@ -133,6 +133,24 @@ def test_deleted_right_before_its_first_route_it_is_told_so_and_leaves_no_route(
     assert other.gateway.routes() == {}
 
 
+@pytest.mark.parametrize(("mine", "others"), [("ok", "hang"), ("exit", "ok")])
+def test_deleted_and_made_anew_right_before_its_first_route_it_neither_routes_nor_burns_what_is_not_its_own(
+    harness: MemoryHarness, mine: str, others: str
+) -> None:
+    deployer, other = harness.deployer(), harness.deployer()
+
+    def make_it_anew() -> None:
+        other.delete_model_server(only_server(harness).uuid)
+        other.deploy_model(harness.config("o1", others), timeout=0)
+
+    meddling.before(deployer.gateway, "write", make_it_anew)
+    with pytest.raises(Superseded, match="deleted"):
+        deployer.deploy_model(harness.config("v1", mine))
+    assert other.gateway.routes() == {}
+    (made,) = other.engine.list()
+    assert made.wanted == "running"
+
+
 def test_a_name_whose_workload_nobody_can_read_is_an_error(harness: MemoryHarness) -> None:
     deployer = harness.deployer()
     meddling.instead(deployer.engine, "create", WorkloadExists("churn-r1 exists already"))
