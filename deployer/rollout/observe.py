@@ -8,6 +8,7 @@ from uuid import UUID
 from deployer.engine import Engine, Health, Readiness, Ref, ReportsUnreadable, Workload
 from deployer.gateway import NO_ROUTE, Gateway, Route, Tag
 from deployer.records.record import Record
+from deployer.rollout.uncollected import uncollected
 from deployer.rollout.view import Observed, ServerView, to_probe
 
 PROBE_S = 2.0
@@ -27,6 +28,7 @@ class Observer:
         (view,) = self._probed([self._settled(server)], probe_s)
         return replace(view, elsewhere=standing(self._read().values())) if _supersedes(view) else view
 
+    @uncollected()
     def look_at_all(self, probe_s: float = PROBE_S, chosen: Chosen | None = None) -> list[ServerView]:
         """Every server, or those of which a chosen record speaks, all asked in parallel under one deadline."""
         views = self.read_all()
@@ -42,6 +44,7 @@ class Observer:
         """Every server as the platform describes it, none asked."""
         return list(self._read().values())
 
+    @uncollected()
     def _read(self) -> dict[str, ServerView]:
         before = self._gateway.routes()
         views = _views(before, self._engine.list())
