@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.prefect_server.fixtures import prefect_server, process_deployer
 
@@ -31,6 +32,19 @@ def _process() -> str:
         return "use Linux or macOS"
     traefik = shutil.which("traefik", path=os.path.dirname(sys.executable))
     return "" if traefik else "run `make setup`, which brings Traefik"
+
+
+settings.register_profile(
+    "fast",
+    max_examples=150,
+    stateful_step_count=15,
+    database=None,
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+settings.register_profile("long", settings.get_profile("fast"), max_examples=2500, stateful_step_count=30)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fast"))
 
 
 HOW_TO_GET: dict[str, Callable[[], str]] = {"memory": _memory, "process": _process}
