@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """Let the collector rest: in records there is nothing to collect, and it would walk through all of them many times."""
+    """Let the collector rest: records hold nothing to collect, and it would walk through all of them many times."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
