@@ -5,8 +5,8 @@ import time
 from collections.abc import Callable
 from uuid import UUID
 
-from deployer.engine import Wanted
-from deployer.errors import ModelGone, RouteMoved
+from deployer.engine import Phase, Ref, Wanted
+from deployer.errors import Conflict, EngineError, ModelGone, RouteMoved
 from deployer.gateway import Split, Tag
 from deployer.records.record import Record
 from deployer.rollout.platform import Platform
@@ -80,6 +80,21 @@ class Executor:
             self._write(view, view.route.split, observed.revision)
         self._engine.mark(observed.ref, Wanted.REFUSED, cause)
 
+    def delete(self, ref: Ref) -> None:
+        """Remove a workload that does not run.
+
+        Raises:
+            Conflict: somebody has started it since it was looked at.
+        """
+        try:
+            self._engine.delete(ref)
+        except EngineError as error:
+            if any(
+                workload.ref == ref and workload.phase is Phase.RUNNING for workload in self._engine.list(ref.server)
+            ):
+                raise Conflict(f"{ref} was started meanwhile", hint="look at it again") from error
+            raise
+
     def _wait(self, view: ServerView, step: Step) -> None:
         if (waiting := self._waits.get(view.server)) is None or waiting[0] != step:
             self.waited(view)
@@ -100,7 +115,7 @@ class Executor:
             case Action.STOP:
                 self._engine.stop(_observed(view, step).ref, _observed(view, step).drain.grace_s)
             case Action.DELETE:
-                self._engine.delete(_observed(view, step).ref)
+                self.delete(_observed(view, step).ref)
             case Action.UNROUTE:
                 self._gateway.remove(view.server, view.route.tag)
             case Action.REMOVE_SERVER:

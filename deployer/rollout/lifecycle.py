@@ -119,7 +119,7 @@ class Lifecycle:
         if any(o.runs for o in _of(view, uuid)):
             return
         for observed in _of(view, uuid):
-            self._engine.delete(observed.ref)
+            self._executor.delete(observed.ref)
         left = self._observer.look(view.server, probe_s=0.0)
         if not left.workloads and left.route.tag and not left.unreadable:
             self._gateway.remove(left.server, left.route.tag)

@@ -105,6 +105,15 @@ def test_a_delete_is_final_though_a_deploy_comes_between(harness: MemoryHarness)
     assert harness.deployer().find_model_server() == [] and harness.deployer().engine.list() == []
 
 
+@pytest.mark.parametrize("force", [False, True])
+def test_a_delete_is_final_though_a_start_comes_between(harness: MemoryHarness, force: bool) -> None:
+    deployer, other = harness.deployer(), harness.deployer()
+    server = deployer.deploy_model(harness.config("v1"))
+    meddling.before(deployer.engine, "delete", lambda: other.start_model_server(server.uuid))
+    deployer.delete_model_server(server.uuid, force=force)
+    assert other.find_model_server() == [] and other.engine.list() == []
+
+
 def test_a_delete_that_is_done_when_its_time_is_up_is_no_failure(harness: MemoryHarness) -> None:
     deployer = harness.deployer()
     server = deployer.deploy_model(harness.config("v1"))
