@@ -69,7 +69,7 @@ class Deployers(RuleBasedStateMachine):
         self._settings = MemorySettings(platform=f"{self.root} {next(numbers)}", model_store=self.root / "store")
         self._platform = MemoryPlatform.named(self._settings.platform)
         onlooker = MemoryModelDeployer(self._settings)
-        self._lookout = Lookout(self._platform, onlooker.store.path, lambda uuid: self._reckoning.shaky(uuid))
+        self._lookout = Lookout(self._platform, onlooker.store.path, lambda uuid: self._reckoning.shaky(uuid))  # noqa: PLW0108 # made later
         self._reckoning = Reckoning(onlooker, self._lookout, self._clock)
         self._onlooker = onlooker
         self._actors = [self._actor() for _ in range(DEPLOYERS)]
