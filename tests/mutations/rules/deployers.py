@@ -257,7 +257,7 @@ MUTATIONS = (
         file="deployer/rollout/observe.py",
         old="views = [replace(view, elsewhere=stands) if _supersedes(view) else view for view in views]",
         new="pass",
-        seen_by=("tests/rollout/test_reconcile.py::test_superseded_servers_whose_remover_was_killed_are_removed",),
+        seen_by=memory("31_a_gateway_that_goes_down_during_a_deploy_loses_no_server"),
     ),
     Mutation(
         rule="The servers that a new revision supersedes go.",

@@ -38,7 +38,7 @@ MUTATIONS = (
         file=TRAEFIK,
         old="while not self._routes_by(server, tag):",
         new="while False:",
-        seen_by=(f"{TRAEFIK_TESTS}::test_from_the_acknowledgement_on_every_answer_is_the_new_revisions",),
+        seen_by=process("15_at_full_speed"),
     ),
     Mutation(
         rule="Acknowledged is a service whose name carries the tag.",
@@ -91,7 +91,7 @@ MUTATIONS = (
         file=ROUTES,
         old="serving = [backend for backend in split if backend.address]",
         new="serving = list(split)",
-        seen_by=(f"{TRAEFIK_TESTS}::test_a_stopped_server_answers_503_at_once_and_disturbs_no_other",),
+        seen_by=process("08_a_stopped_server"),
     ),
     Mutation(
         rule="Every answer carries the revision.",

@@ -157,7 +157,7 @@ MUTATIONS = (
         file=CLAIM,
         old='self._engine.mark(observed.ref, Wanted.RUNNING, "deployed again")',
         new="pass",
-        seen_by=("tests/rollout/test_deploy.py::test_asked_for_again_after_a_stop_it_starts",),
+        seen_by=memory("08_a_deploy_to_a_stopped"),
     ),
     Mutation(
         rule="A deploy with the same request continues its revision.",
