@@ -158,8 +158,8 @@ class Lookout:
         return [self._made[s.token] for s in stored]
 
     def awaited(self) -> list[Made]:
-        """What hangs where no route says whether it served: nobody gives it up."""
-        return [made for made in self.running() if self.hangs(made) and self.named(made.uuid) is None]
+        """What hangs where no route leads to it, be it that none is left or that it made room: nobody gives it up."""
+        return [made for made in self.running() if self.hangs(made) and self.routed(made.uuid) is None]
 
     def hangs(self, made: Made) -> bool:
         stored = self.stored(made)
