@@ -12,7 +12,8 @@ from contextlib import contextmanager, suppress
 from errno import EDQUOT, EFBIG, ENOSPC
 from pathlib import Path
 
-from deployer.errors import DeployerError, ModelGone, StateDirectoryUnusable
+from deployer.errors import DeployerError, EngineUnavailable, ModelGone, StateDirectoryUnusable
+from deployer.processes.passing import AGAIN, passes
 from deployer.sources.fetch import fetch
 
 DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -152,6 +153,9 @@ class Store:
             raise self._unusable(error) from None
 
     def _unusable(self, error: OSError) -> DeployerError:
+        if passes(error):
+            what = f"The model store {self.root} cannot be written just now: {error.strerror}."
+            return EngineUnavailable(what, hint=AGAIN)
         if error.errno in (ENOSPC, EDQUOT, EFBIG):
             hint = "Free some space on its disk, then try again."
         else:

@@ -7,6 +7,8 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+from deployer.processes.passing import passes
+
 LINUX = sys.platform == "linux"
 
 
@@ -52,12 +54,18 @@ def identify(pid: int) -> Identity | None:
 
 
 def start_of(pid: int) -> float | None:
-    """When the process of that pid started, on the clock of `uptime_s`; None where there is none."""
+    """When the process of that pid started, on the clock of `uptime_s`; None where there is none.
+
+    Raises:
+        OSError: it cannot be told just now.
+    """
     if not LINUX:
         return _start_by_psutil(pid)
     try:
         fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
-    except OSError:
+    except OSError as error:
+        if passes(error):
+            raise
         return None
     return int(fields[19]) / os.sysconf("SC_CLK_TCK")
 

@@ -10,8 +10,9 @@ from pathlib import Path
 import platformdirs
 import psutil
 
-from deployer.errors import StateDirectoryUnusable
+from deployer.errors import EngineUnavailable, StateDirectoryUnusable
 from deployer.processes import locks
+from deployer.processes.passing import AGAIN, passes
 
 NETWORK_FILE_SYSTEMS = frozenset({"afpfs", "afs", "beegfs", "ceph", "cifs", "davfs", "glusterfs", "gpfs", "lustre"})
 NETWORK_FILE_SYSTEM_PREFIXES = ("nfs", "smb", "webdav")
@@ -30,14 +31,20 @@ def usable_state_directory(path: Path | None = None) -> Path:
 
     Raises:
         StateDirectoryUnusable: it cannot be written, or locks do not hold there.
+        EngineUnavailable: that cannot be told just now.
     """
-    directory = Path(os.path.abspath((path or default_state_directory()).expanduser()))
+    directory = path or default_state_directory()
     try:
+        directory = Path(os.path.abspath(directory.expanduser()))
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         _remove_abandoned_trials(directory)
         locks_hold = _locks_hold(directory)
     except OSError as error:
+        if passes(error):
+            raise EngineUnavailable(f"The state directory {directory}: {error.strerror}.", hint=AGAIN) from None
         raise _unusable(directory, error.strerror or str(error)) from None
+    except (RuntimeError, ValueError) as error:  # A home that nobody has, or no path at all.
+        raise _unusable(directory, str(error)) from None
     if is_on_network(kind := file_system(directory)):
         raise _unusable(directory, f"it is on a network file system ({kind}), where locks are not to be trusted")
     if not locks_hold:
@@ -81,7 +88,9 @@ def _remove_abandoned_trials(directory: Path) -> None:
 def _exclude_each_other(first: int, second: int) -> bool:
     try:
         return locks.exclusive(first) and not locks.shared(second)
-    except OSError:
+    except OSError as error:
+        if passes(error):
+            raise
         return False
 
 

@@ -16,6 +16,7 @@ from deployer.flavors.process.folder import NotReadable, WorkloadFolder, forget_
 from deployer.flavors.process.probe import Prober, probe_all
 from deployer.ports import free_ports
 from deployer.processes.instructions import Outcome
+from deployer.processes.passing import passes
 from deployer.records.names import server_of, workload_name
 
 TEMPORARY, GONE = ".tmp-", ".gone-"
@@ -23,7 +24,6 @@ TEMPORARY_FOR_S = 60.0
 OTHER_PORTS = 20
 FOLLOW_EVERY_S = 0.1
 Unreadables = list[Unreadable]
-PASSING = frozenset({errno.EAGAIN, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EINTR})
 
 
 class ProcessEngine:
@@ -143,6 +143,8 @@ class ProcessEngine:
                 except NotReadable as error:
                     yield path, str(error)
                 except OSError as error:
+                    if passes(error):
+                        raise
                     if path.exists():
                         yield path, f"{error.strerror}: {error.filename}"
 
@@ -218,7 +220,7 @@ def _refusals(failure: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        kind = EngineUnavailable if error.errno in PASSING else EngineError
+        kind = EngineUnavailable if passes(error) else EngineError
         where = f": {error.filename}" if error.filename else ""
         what = f"{failure}: {error.strerror or error}{where}"
         raise kind(what, hint="See to the state directory and the disk it is on.") from None

@@ -49,7 +49,15 @@ def _work(
             workload = waiting.get_nowait()
         except queue.Empty:
             return
-        answers.put((workload.ref, ask(workload, left)))
+        answers.put((workload.ref, _answer(ask, workload, left)))
+
+
+def _answer(ask: Ask, workload: Workload, left: float) -> Readiness:
+    """Its answer; what befalls whoever asks says nothing of the workload."""
+    try:
+        return ask(workload, left)
+    except Exception as error:
+        return Readiness(Health.SILENT, f"it could not be asked: {type(error).__name__}: {error}")
 
 
 @dataclass(frozen=True)
@@ -68,7 +76,7 @@ class Prober:
             answer = request("GET", f"{workload.address}/{path.removeprefix('/')}", timeout_s=timeout_s)
         except NoAnswer as no:
             return Readiness(Health.SILENT if no.timed_out else Health.UNREACHED, no.reason)
-        except (OSError, NotReadable):
+        except (FileNotFoundError, NotADirectoryError, NotReadable):
             return Readiness(Health.UNREACHED, "it is gone")
         if not answer.ok:
             return Readiness(Health.SICK, f"{path} answers {answer.status}: {answer.first_line}".rstrip(": "))

@@ -44,6 +44,12 @@ def test_a_file_in_its_place_is_an_error_that_says_what_to_do(tmp_path: Path) ->
             usable_state_directory(path)
 
 
+@pytest.mark.parametrize("path", ["~nobody-has-this-name/state", "in\0between"])
+def test_what_is_no_path_is_an_error_that_says_what_to_do(path: str) -> None:
+    with pytest.raises(StateDirectoryUnusable, match="state_dir"):
+        usable_state_directory(Path(path))
+
+
 @pytest.mark.parametrize("kind", ["nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.sshfs", "lustre"])
 def test_network_file_systems_are_refused(kind: str) -> None:
     assert is_on_network(kind)
