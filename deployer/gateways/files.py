@@ -9,21 +9,28 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from deployer.errors import GatewayDown, StateDirectoryUnusable
+from deployer.processes.passing import AGAIN, passes
 
 POLL_S = 0.005
 
 
 @contextmanager
 def storage(action: str) -> Iterator[None]:
-    """Turn what the file system refuses into `StateDirectoryUnusable`; `action` says what could not be done."""
+    """Turn what the file system refuses into errors of ours; `action` says what could not be done.
+
+    Raises:
+        GatewayDown: it refuses just now.
+        StateDirectoryUnusable: it refuses.
+    """
     try:
         yield
     except OSError as error:
-        raise StateDirectoryUnusable(
-            f"could not {action}: {error.strerror or error}: {error.filename or ''}".rstrip(": "),
-            serving="what stood before still stands",
-            hint="see to it that the state directory is on a local disk, writable and not full",
-        ) from error
+        what = f"could not {action}: {error.strerror or error}: {error.filename or ''}".rstrip(": ")
+        serving = "what stood before still stands"
+        if passes(error):
+            raise GatewayDown(what, serving=serving, hint=AGAIN) from error
+        hint = "see to it that the state directory is on a local disk, writable and not full"
+        raise StateDirectoryUnusable(what, serving=serving, hint=hint) from error
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from pathlib import Path
 import psutil
 
 from deployer.errors import EngineError, GatewayDown, PortTaken
-from deployer.gateways.files import replace_file
+from deployer.gateways.files import replace_file, storage
 from deployer.gateways.traefik_admin import TraefikAdmin
 from deployer.gateways.traefik_lost import lost_proxies
 from deployer.gateways.traefik_settings import Address, environment, find_binary, settings_file, told_by
@@ -44,7 +44,8 @@ class TraefikProcess:
     @property
     def address(self) -> Address | None:
         """The ports it was last started on."""
-        return Address.remembered(self._folder / "address")
+        with storage("read the gateway's address"):
+            return Address.remembered(self._folder / "address")
 
     @property
     def expected_port(self) -> int:
@@ -59,7 +60,8 @@ class TraefikProcess:
 
     def runs(self) -> bool:
         """Whether the process lives, whether or not it answers."""
-        return self._process.held()
+        with storage("see whether the gateway runs"):
+            return self._process.held()
 
     def answers(self) -> bool:
         """Whether it lives and its admin API answers.

@@ -11,6 +11,7 @@ from pathlib import Path
 from deployer.errors import EngineError
 from deployer.ports import LOOPBACK
 from deployer.processes.files import content
+from deployer.processes.passing import passes
 
 INHERITED = ("PATH", "HOME", "TZ")
 LATENCY_BUCKETS_S = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0]
@@ -30,11 +31,17 @@ class Address:
 
     @classmethod
     def remembered(cls, path: Path) -> "Address | None":
-        """What a file tells; None where it tells nothing of use."""
+        """What a file tells; None where it tells nothing of use.
+
+        Raises:
+            OSError: it cannot be read just now.
+        """
         try:
             told = json.loads(content(path))
             return cls(int(told["port"]), int(told["admin"]))
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            if passes(error):
+                raise
             return None
 
 

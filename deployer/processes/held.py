@@ -14,6 +14,7 @@ from deployer.processes import files
 from deployer.processes.folder import ProcessFolder
 from deployer.processes.identity import LINUX, Identity
 from deployer.processes.instructions import Instructions, Outcome
+from deployer.processes.passing import AGAIN
 
 PACKAGE_PARENT = str(Path(deployer.__path__[0]).resolve().parent)
 STARTER_FLAGS = ("-P", "-S") if LINUX else ("-P",)
@@ -106,6 +107,8 @@ class HeldProcess(ProcessFolder):
 
     def _outcome(self, done: "subprocess.CompletedProcess[str]") -> Outcome:
         message = done.stderr.strip()
+        if done.returncode == Outcome.NOT_NOW:
+            raise EngineUnavailable(f"{self.folder.name} was not started: {message}", hint=AGAIN)
         if done.returncode == Outcome.NO_PORT:
             raise PortTaken(f"{self.folder.name} was not started: {message}", hint="End what listens there.")
         if done.returncode < 0 or done.returncode == Outcome.KILLED:

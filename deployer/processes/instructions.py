@@ -17,6 +17,7 @@ class Outcome(IntEnum):
     NO_PORT = 78
     FAILED = 79
     KILLED = 80
+    NOT_NOW = 81
 
 
 class NotStarted(Exception):

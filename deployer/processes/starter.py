@@ -19,6 +19,7 @@ from deployer.processes import files, locks
 from deployer.processes.identity import boot_id, identify
 from deployer.processes.instructions import Instructions, NotStarted, Outcome
 from deployer.processes.parent import stay
+from deployer.processes.passing import passes
 
 GO = b"g"
 LOOPBACK = "127.0.0.1"
@@ -28,6 +29,15 @@ NOT_FOR_THE_PARENT = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 def main() -> int:
     """Fork the real starter, and exit with its outcome once that is known."""
     folder, instructions = Path(sys.argv[1]), Instructions(**json.load(sys.stdin))
+    try:
+        outcome, message = _outcome(folder, instructions)
+    except OSError as error:
+        outcome, message = _refused(error)
+    print(message, file=sys.stderr)
+    return int(outcome)
+
+
+def _outcome(folder: Path, instructions: Instructions) -> tuple[int, str]:
     reading, writing = os.pipe()
     if os.fork() == 0:
         os.close(reading)
@@ -36,8 +46,11 @@ def main() -> int:
     with open(reading, encoding="utf-8") as pipe:
         said = pipe.readline()
     outcome, message = json.loads(said) if said else (Outcome.KILLED, "")
-    print(message, file=sys.stderr)
-    return int(outcome)
+    return outcome, message
+
+
+def _refused(error: Exception) -> tuple[int, str]:
+    return Outcome.NOT_NOW if passes(error) else Outcome.FAILED, f"{type(error).__name__}: {error}"
 
 
 def _be_the_starter(folder: Path, instructions: Instructions, pipe: int) -> NoReturn:
@@ -49,14 +62,14 @@ def _be_the_starter(folder: Path, instructions: Instructions, pipe: int) -> NoRe
 
 
 def _start(folder: Path, instructions: Instructions, pipe: int) -> int | None:
-    server, said = None, (Outcome.STARTED, "")
+    server, said = None, (int(Outcome.STARTED), "")
     try:
         _detach(folder)
         server = _Start(folder, instructions).run()
     except NotStarted as reason:
         said = reason.outcome, reason.message
     except Exception as error:
-        said = Outcome.FAILED, f"{type(error).__name__}: {error}"
+        said = _refused(error)
     with contextlib.suppress(OSError):
         os.write(pipe, f"{json.dumps(said)}\n".encode())
     os.close(pipe)

@@ -1,7 +1,11 @@
+import errno
+import io
 import json
 import os
+import resource
 import signal
 import socket
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -271,6 +275,40 @@ def test_a_start_that_cannot_write_is_an_error_that_names_the_reason(process: He
     with pytest.raises(EngineError, match="Is a directory"):
         process.start(python(SLEEPS), NOTHING)
     assert not process.held()
+
+
+def test_a_starter_that_lacks_descriptors_is_asked_again(
+    process: HeldProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, said = subprocess.run, set[str]()
+    for limit in range(5, 16):
+
+        def run(*args: Any, limit: int = limit, **named: Any) -> Any:
+            limited = (limit, limit)
+            return whole(*args, **named, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, limited))
+
+        monkeypatch.setattr(subprocess, "run", run)
+        try:
+            said.add(process.start(python(SLEEPS), NOTHING, ports=[free_port()]).name)
+        except EngineUnavailable as error:
+            assert "Too many open files" in str(error) and not process.held()
+            said.add("again")
+        process.stop(0)
+    assert said == {"again", "STARTED"}
+
+
+def test_a_starter_that_cannot_fork_just_now_is_asked_again(
+    process: HeldProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = Instructions([], {}, {}, [], [], False, 0, {})
+
+    def fork() -> int:
+        raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+    monkeypatch.setattr(os, "fork", fork)
+    monkeypatch.setattr(sys, "argv", ["starter", str(process.folder)])
+    monkeypatch.setattr(sys, "stdin", io.StringIO(told.as_json()))
+    assert starter.main() == Outcome.NOT_NOW
 
 
 def test_one_that_runs_is_not_started_again(process: HeldProcess) -> None:
