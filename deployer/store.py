@@ -1,6 +1,5 @@
 """The bytes of models, by digest."""
 
-import fcntl
 import hashlib
 import os
 import re
@@ -13,6 +12,7 @@ from errno import EDQUOT, EFBIG, ENOSPC
 from pathlib import Path
 
 from deployer.errors import DeployerError, EngineUnavailable, ModelGone, StateDirectoryUnusable
+from deployer.processes import locks
 from deployer.processes.passing import AGAIN, passes
 from deployer.sources.fetch import fetch
 
@@ -209,10 +209,7 @@ def _lock(folder: Path) -> Iterator[bool]:
     """Whether the folder's lock was free, and is ours now; the kernel frees it when its holder dies."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield True
-    except BlockingIOError:
-        yield False
+        yield locks.exclusive(descriptor, patience_s=0)
     finally:
         os.close(descriptor)
 

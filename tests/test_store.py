@@ -1,5 +1,6 @@
 """A revision is bytes, not a path."""
 
+import errno
 import hashlib
 import os
 import signal
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from deployer.errors import InvalidModel, ModelGone, ModelNotFound, StateDirectoryUnusable
+from deployer.errors import EngineUnavailable, InvalidModel, ModelGone, ModelNotFound, StateDirectoryUnusable
 from deployer.store import Store, digest_of
 
 
@@ -174,6 +175,18 @@ def test_a_full_disk_leaves_nothing(store: Store, model: Path) -> None:
     said = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout
     assert str(store.root) in said
     assert "Free some space" in said
+    assert left_in(store) == set()
+
+
+def test_what_blocks_while_a_model_is_copied_is_an_error_of_ours(
+    store: Store, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fetch(uri: str, target: Path) -> Path:
+        raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+    monkeypatch.setattr("deployer.store.fetch", fetch)
+    with pytest.raises(EngineUnavailable, match="temporarily unavailable"):
+        store.add(str(model))
     assert left_in(store) == set()
 
 

@@ -1,17 +1,15 @@
 """Files that several deployers write at the same time: locked for a moment, replaced whole."""
 
 import fcntl
-import os
 import secrets
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from deployer.errors import GatewayDown, StateDirectoryUnusable
+from deployer.processes import locks
+from deployer.processes.files import write_text
 from deployer.processes.passing import AGAIN, passes
-
-POLL_S = 0.005
 
 
 @contextmanager
@@ -41,7 +39,9 @@ def locked(path: Path, deadline_s: float) -> Iterator[None]:
         GatewayDown: somebody else held it for all of `deadline_s` seconds.
     """
     with path.open("a") as file:
-        _await_lock(file.fileno(), path, deadline_s)
+        if not locks.exclusive(file.fileno(), deadline_s):
+            what = f"another deployer has held {path} for {deadline_s:g} s"
+            raise GatewayDown(what, hint="it may be suspended: wake or end it, then try again")
         try:
             yield
         finally:
@@ -55,15 +55,7 @@ def replace_file(path: Path, text: str, scratch: Path) -> None:
     Whoever calls it holds the lock for that path: then a text begun for it is of somebody who was killed.
     """
     remove_unfinished(path, scratch)
-    temporary = scratch / f"{_unfinished(path)}{secrets.token_hex(6)}"
-    try:
-        with open(temporary, "x", encoding="utf-8", opener=_private) as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_text(path, text, scratch / f"{_unfinished(path)}{secrets.token_hex(6)}")
 
 
 def remove_unfinished(path: Path, scratch: Path) -> None:
@@ -75,21 +67,3 @@ def remove_unfinished(path: Path, scratch: Path) -> None:
 def _unfinished(path: Path) -> str:
     """How the names of texts begin that are to stand at `path`."""
     return f"{path.parent.name}-{path.name}."
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
-
-
-def _await_lock(descriptor: int, path: Path, deadline_s: float) -> None:
-    until = time.monotonic() + deadline_s
-    while True:
-        try:
-            return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() >= until:
-                raise GatewayDown(
-                    f"another deployer has held {path} for {deadline_s:g} s",
-                    hint="it may be suspended: wake or end it, then try again",
-                ) from None
-            time.sleep(POLL_S)

@@ -33,8 +33,8 @@ class LostProxy:
         return next((pair for pair in pairs if TraefikAdmin(pair.admin).serves_on(pair.port)), None)
 
     def end(self) -> None:
-        """End it, by force after a moment."""
-        with contextlib.suppress(psutil.NoSuchProcess):
+        """End it, by force after a moment; one that does not end, or may not be ended, keeps its port."""
+        with contextlib.suppress(psutil.Error):
             self.process.terminate()
             try:
                 self.process.wait(GRACE_S)

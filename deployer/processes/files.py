@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,28 +18,36 @@ RUNNING = "running"
 CHUNK = 1 << 16
 
 
-def write(path: Path, content: object) -> None:
+def always() -> bool:
+    return True
+
+
+def write(path: Path, content: object, still: Callable[[], bool] = always) -> None:
     """Put JSON in place of what stands there, as `write_text` does."""
-    write_text(path, json.dumps(content))
+    write_text(path, json.dumps(content), still=still)
 
 
-def write_text(path: Path, text: str) -> None:
+def write_text(path: Path, text: str, temporary: Path | None = None, still: Callable[[], bool] = always) -> None:
     """Put a text in place of what stands there, in one instant, on the disk for good.
+
+    Args:
+        temporary: where the text is until it is whole; beside `path` without.
+        still: asked once the text is whole; it does not come into place where this says no.
 
     Raises:
         OSError: what stood there before still stands.
     """
-    temporary = path.with_name(f".{path.name}.{os.urandom(6).hex()}")
+    temporary = temporary or path.with_name(f".{path.name}.{os.urandom(6).hex()}")
     try:
-        with open(temporary, "x", encoding="utf-8") as file:
+        with open(temporary, "x", encoding="utf-8", opener=_private) as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
+        if still():
+            os.replace(temporary, path)
+    finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
-        raise
 
 
 def content(path: str | Path) -> bytes:
@@ -64,3 +73,7 @@ def read(path: str | Path) -> dict[str, Any]:
     except (FileNotFoundError, NotADirectoryError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

@@ -9,5 +9,5 @@ AGAIN = "The machine lacks descriptors, memory or the like just now: try again."
 
 
 def passes(error: BaseException) -> bool:
-    """Whether the system lacks something just now, as descriptors or memory, and nothing is wrong with what was asked."""
+    """Whether the system lacks something just now, as descriptors or memory; what was asked may be right."""
     return isinstance(error, OSError) and error.errno in PASSING

@@ -106,6 +106,26 @@ def test_where_only_its_routes_were_erased_it_is_started_anew_too(
     assert proxy_of(gateway).pid == pid
 
 
+@pytest.mark.parametrize(("method", "error"), [("terminate", psutil.AccessDenied), ("wait", psutil.TimeoutExpired)])
+def test_where_its_folder_was_erased_and_it_cannot_be_ended_it_is_named(
+    make_gateway: MakeGateway, tmp_path: Path, method: str, error: type[psutil.Error]
+) -> None:
+    gateway = make_gateway(tmp_path / "own")
+    gateway.ensure()
+    blind = proxy_of(gateway)
+    shutil.rmtree(tmp_path / "own")
+
+    def refused(*_: object) -> None:
+        raise error(5)
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("terminate", "wait", "kill"):
+            patch.setattr(psutil.Process, name, refused if name == method else lambda *_: None)
+        with pytest.raises(PortTaken, match=f"process {blind.pid}"):
+            make_gateway(tmp_path / "own").ensure()
+    kill(blind)
+
+
 def test_a_proxy_of_the_same_path_that_has_its_folder_is_another_containers(
     make_gateway: MakeGateway, tmp_path: Path
 ) -> None:

@@ -280,7 +280,8 @@ def test_a_start_that_cannot_write_is_an_error_that_names_the_reason(process: He
 def test_a_starter_that_lacks_descriptors_is_asked_again(
     process: HeldProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole, said = subprocess.run, set[str]()
+    whole: Any = subprocess.run
+    said = set[str]()
     for limit in range(5, 16):
 
         def run(*args: Any, limit: int = limit, **named: Any) -> Any:

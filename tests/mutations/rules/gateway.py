@@ -29,8 +29,8 @@ MUTATIONS = (
     Mutation(
         rule="A write is under flock.",
         file="deployer/gateways/files.py",
-        old="        _await_lock(file.fileno(), path, deadline_s)",
-        new="        pass",
+        old="if not locks.exclusive(file.fileno(), deadline_s):",
+        new="if False:",
         seen_by=("tests/gateways/test_traefik_route_files.py::test_who_writes_waits_for_whoever_is_writing",),
     ),
     Mutation(
@@ -65,8 +65,8 @@ MUTATIONS = (
     ),
     Mutation(
         rule="A route is written whole or not at all.",
-        file="deployer/gateways/files.py",
-        old="temporary.replace(path)",
+        file="deployer/processes/files.py",
+        old="os.replace(temporary, path)",
         new="path.write_text(text)",
         seen_by=(
             "tests/gateways/test_traefik_route_files.py::test_who_reads_a_route_while_it_is_replaced_reads_the_old_one_whole",

@@ -123,7 +123,7 @@ MUTATIONS = (
     Mutation(
         rule="What stood at a mark's place stands until the new one is whole.",
         file="deployer/processes/files.py",
-        old='with open(temporary, "x", encoding="utf-8") as file:',
+        old='with open(temporary, "x", encoding="utf-8", opener=_private) as file:',
         new='with open(temporary := path, "w", encoding="utf-8") as file:',
         seen_by=process("32_a_stop_that_cannot"),
     ),
