@@ -3,7 +3,7 @@
 import contextlib
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from deployer.engine import Ending
@@ -27,9 +27,13 @@ class ProcessFolder:
             self.mark(files.RUNNING)
         os.close(os.open(self._at(files.LOCK), os.O_RDWR | os.O_CREAT, 0o600))
 
-    def mark(self, state: str, cause: str = "") -> None:
-        """Write down whether it shall run; only `running` lets it start."""
-        files.write(self.folder / files.WANTED, {"state": state, "cause": cause})
+    def mark(self, state: str, cause: str = "", still: Callable[[], bool] = files.always) -> None:
+        """Write down whether it shall run; only `running` lets it start.
+
+        Args:
+            still: asked last, when another folder of the same name could no longer get the mark.
+        """
+        files.write(self.folder / files.WANTED, {"state": state, "cause": cause}, still)
 
     @contextlib.contextmanager
     def resting(self) -> Iterator[bool]:
@@ -86,16 +90,14 @@ class ProcessFolder:
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             os.unlink(self._at(files.STARTS))
 
-    def age_s(self) -> float | None:
-        """Seconds since it was started, by the machine's uptime; 0 while it is starting, None where it never was."""
-        with self.resting() as resting:
-            return self.age_if(resting)
-
     def age_if(self, resting: bool) -> float | None:
-        """The same within `resting`."""
+        """Seconds since it was started, by the machine's uptime, within `resting`; None where it never was.
+
+        Where its process is not known yet, or a child has outlived it, it began when its lock was taken.
+        """
         identity = self.identity()
         if not resting and not (identity and (identity.lives or identity.is_elsewhere)):
-            return 0.0
+            return self._seconds_since_written(files.LOCK)
         if identity is None:
             return None
         return identity.age_s if identity.age_s is not None else self._seconds_since_written(files.PID)

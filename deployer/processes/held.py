@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 import deployer
@@ -20,6 +20,7 @@ PACKAGE_PARENT = str(Path(deployer.__path__[0]).resolve().parent)
 STARTER_FLAGS = ("-P", "-S") if LINUX else ("-P",)
 """Without site-packages it starts sooner; elsewhere than on Linux it needs psutil."""
 LOG_LIMIT = 10 * 1024 * 1024
+STABLE_S = 600.0
 KILL_PATIENCE_S = 10.0
 ELSEWHERE_PATIENCE_S = 1.0
 POLL_S = 0.01
@@ -38,6 +39,8 @@ class HeldProcess(ProcessFolder):
         ports: Sequence[int] = (),
         takes_descriptor: bool = False,
         log_limit: int = LOG_LIMIT,
+        stable_s: float = STABLE_S,
+        stands: Mapping[str, str] | None = None,
         deadline_s: float = 30,
         strikes: Mapping[str, int] | None = None,
     ) -> Outcome:
@@ -50,6 +53,8 @@ class HeldProcess(ProcessFolder):
             ports: the first that can be bound on loopback becomes its `port()`.
             takes_descriptor: it inherits the bound socket instead of binding the port itself.
             log_limit: bytes that its log may take, roughly.
+            stable_s: a run of so many seconds has its starts counted anew.
+            stands: files of the folder by name, as they were read; where they hold something else it is another's.
             strikes: signals that its starter sends itself, by the point it has reached; for tests.
 
         Returns:
@@ -70,12 +75,17 @@ class HeldProcess(ProcessFolder):
             ports=list(ports),
             takes_descriptor=takes_descriptor,
             log_limit=log_limit,
+            stable_s=stable_s,
+            stands=dict(stands or {}),
             strikes=dict(strikes or {}),
         )
         return self._outcome(self._run_starter(told, deadline_s))
 
-    def stop(self, grace_s: float) -> None:
+    def stop(self, grace_s: float, still: Callable[[], bool] = files.always) -> None:
         """End its process group, by force after `grace_s` seconds; returns once it does not run.
+
+        Args:
+            still: asked before each signal whether the folder is the one that was meant; if not, all is done.
 
         Raises:
             EngineError: it runs in another pid namespace, or does not end even so.
@@ -83,6 +93,8 @@ class HeldProcess(ProcessFolder):
         began, sent = time.monotonic(), set[tuple[Identity, int]]()
         while self.held():
             elapsed, identity = time.monotonic() - began, self.identity()
+            if not still():  # Asked after the identity was read: that is then the one that was meant.
+                return
             number = signal.SIGTERM if elapsed < grace_s else signal.SIGKILL
             if elapsed > grace_s + KILL_PATIENCE_S:
                 raise self._does_not_end(identity)

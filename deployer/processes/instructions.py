@@ -39,6 +39,8 @@ class Instructions(NamedTuple):
         ports: the first that can be bound is the server's; without any it has no address.
         takes_descriptor: the server inherits the bound socket; otherwise it is let go for it to bind anew.
         log_limit: bytes that its log may take, roughly.
+        stable_s: a run of so many seconds has its starts counted anew.
+        stands: what files of the folder hold, by name, as whoever asks has read them; another's are not started.
         strikes: signals that the starter is to send itself, by the point it has reached; for tests of what it leaves.
     """
 
@@ -49,6 +51,8 @@ class Instructions(NamedTuple):
     ports: list[int]
     takes_descriptor: bool
     log_limit: int
+    stable_s: float
+    stands: dict[str, str]
     strikes: dict[str, int]
 
     def as_json(self) -> str:

@@ -12,11 +12,10 @@ from deployer.processes.identity import boot_id, uptime_s
 from deployer.processes.log import keep_within
 
 LOOK_AT_LOG_EVERY_S = 3.0
-STABLE_AFTER_S = 600.0
 GROUP_PATIENCE_S = 2.0
 
 
-def stay(server: int, folder: Path, log_limit: int) -> None:
+def stay(server: int, folder: Path, log_limit: int, stable_s: float) -> None:
     """Return once the server and what is left of its process group have ended and `ended` is written."""
     began = time.monotonic()
     woken = _wake_on_child()
@@ -26,7 +25,7 @@ def stay(server: int, folder: Path, log_limit: int) -> None:
         with contextlib.suppress(OSError):
             keep_within(folder / files.LOG, log_limit)
     _end_group(server)
-    if time.monotonic() - began >= STABLE_AFTER_S:
+    if time.monotonic() - began >= stable_s:
         (folder / files.STARTS).unlink(missing_ok=True)
     files.write(folder / files.ENDED, {"exit_code": exit_code, "boot": boot_id(), "at": uptime_s()})
 

@@ -56,7 +56,7 @@ def _refused(error: Exception) -> tuple[int, str]:
 def _be_the_starter(folder: Path, instructions: Instructions, pipe: int) -> NoReturn:
     try:
         if server := _start(folder, instructions, pipe):
-            stay(server, folder, instructions.log_limit)
+            stay(server, folder, instructions.log_limit, instructions.stable_s)
     finally:
         os._exit(0)
 
@@ -102,12 +102,34 @@ class _Start:
         Raises:
             NotStarted: it does not, and nothing of it is left.
         """
-        lock = self._lock()
         try:
+            lock = os.open(self._folder / files.LOCK, os.O_RDWR)
+        except FileNotFoundError:
+            raise NotStarted(Outcome.DELETED) from None
+        try:
+            self._claim(lock)
             return self._run_locked(lock)
         except BaseException:
             os.close(lock)  # Whoever is told of it finds the lock free.
             raise
+
+    def _claim(self, lock: int) -> None:
+        """From here to the end of the lock nobody deletes the folder."""
+        if not locks.exclusive(lock):
+            raise NotStarted(Outcome.ALREADY_RUNS)
+        os.utime(lock)
+        if not self._stands(lock):
+            raise NotStarted(Outcome.DELETED)
+
+    def _stands(self, lock: int) -> bool:
+        """Whether it is still the folder that whoever asked has read."""
+        told = self._instructions.stands.items()
+        try:
+            if not os.path.samestat(os.stat(self._folder / files.LOCK), os.fstat(lock)):
+                return False
+            return all(files.content(self._folder / name) == text.encode() for name, text in told)
+        except FileNotFoundError:
+            return False
 
     def _run_locked(self, lock: int) -> int:
         self._reached("locked")
@@ -118,18 +140,6 @@ class _Start:
         bound = self._bind()
         self._reached("addressed")
         return self._launch(lock, bound)
-
-    def _lock(self) -> int:
-        path = self._folder / files.LOCK
-        try:
-            lock = os.open(path, os.O_RDWR)
-            if not locks.exclusive(lock):
-                raise NotStarted(Outcome.ALREADY_RUNS)
-            if not os.path.samestat(os.stat(path), os.fstat(lock)):
-                raise NotStarted(Outcome.DELETED)
-        except FileNotFoundError:
-            raise NotStarted(Outcome.DELETED) from None
-        return lock
 
     def _count(self) -> None:
         with contextlib.suppress(FileNotFoundError):

@@ -36,6 +36,7 @@ if os.fork() == 0:
 DEAF_CHILD = f"import subprocess, sys; c = subprocess.Popen([sys.executable, '-c', {IGNORES_TERM!r}]); "
 DIE_AT = ["locked", "counted", "addressed", "forked", "named", "released"]
 NOTHING: Mapping[str, str] = {}
+TOLD = Instructions([], {}, {}, [], [], False, 0, 0, {}, {})
 
 
 def python(code: str) -> list[str]:
@@ -53,6 +54,11 @@ def server_of(process: HeldProcess) -> psutil.Process:
     identity = process.identity()
     assert identity
     return psutil.Process(identity.pid)
+
+
+def age_of(process: HeldProcess) -> float | None:
+    with process.resting() as resting:
+        return process.age_if(resting)
 
 
 def kill_starter(process: HeldProcess) -> None:
@@ -85,14 +91,14 @@ def free_port() -> int:
 def test_a_started_process_runs_without_whoever_started_it(process: HeldProcess) -> None:
     assert not process.held()
     assert process.ending() is None
-    assert process.age_s() is None
+    assert age_of(process) is None
     assert process.start(python(SLEEPS), NOTHING) is Outcome.STARTED
     server = server_of(process)
     assert process.held()
     until(lambda: os.getsid(server.pid) == os.getpgid(server.pid) == server.pid)
     assert os.getpid() not in [parent.pid for parent in server.parents()]
     assert process.starts() == 1
-    assert 0 <= (process.age_s() or 0) < 10
+    assert 0 <= (age_of(process) or 0) < 10
 
 
 def test_it_ends_on_term_and_says_so(process: HeldProcess) -> None:
@@ -266,7 +272,7 @@ def test_one_that_is_deleted_and_made_anew_while_its_starter_waits_is_not_starte
 
     monkeypatch.setattr(locks, "exclusive", made_anew_meanwhile)
     with pytest.raises(NotStarted) as reason:
-        starter._Start(process.folder, Instructions([], {}, {}, [], [], False, 0, {}))._lock()
+        starter._Start(process.folder, TOLD).run()
     assert reason.value.outcome is Outcome.DELETED
 
 
@@ -301,14 +307,12 @@ def test_a_starter_that_lacks_descriptors_is_asked_again(
 def test_a_starter_that_cannot_fork_just_now_is_asked_again(
     process: HeldProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told = Instructions([], {}, {}, [], [], False, 0, {})
-
     def fork() -> int:
         raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
 
     monkeypatch.setattr(os, "fork", fork)
     monkeypatch.setattr(sys, "argv", ["starter", str(process.folder)])
-    monkeypatch.setattr(sys, "stdin", io.StringIO(told.as_json()))
+    monkeypatch.setattr(sys, "stdin", io.StringIO(TOLD.as_json()))
     assert starter.main() == Outcome.NOT_NOW
 
 
@@ -416,6 +420,48 @@ def test_who_got_the_pid_of_a_server_that_went_into_the_background_is_never_sign
         assert somebody.harm() == ""
 
 
+def test_a_server_that_went_into_the_background_ages_as_any_other(process: HeldProcess) -> None:
+    os.utime(process.folder / files.LOCK, (1, 1))
+    process.start(python(GOES_INTO_THE_BACKGROUND), NOTHING, stable_s=0)
+    until(lambda: written(process) != "" and not psutil.pid_exists((process.identity() or pytest.fail()).pid))
+    with killed_afterwards(int(written(process))):
+        assert process.held()
+        assert 0 <= (age_of(process) or 0) < 10
+        os.utime(process.folder / files.LOCK, (time.time() - 100, time.time() - 100))
+        process.forget_starts()
+        assert 99 < (age_of(process) or 0) < 150
+
+
+@pytest.mark.parametrize(("stable_s", "starts"), [(0.0, 0), (60.0, 1)])
+def test_its_starts_are_forgotten_once_it_ran_for_long(process: HeldProcess, stable_s: float, starts: int) -> None:
+    process.start(python(""), NOTHING, stable_s=stable_s)
+    until(lambda: not process.held())
+    assert process.starts() == starts
+    assert process.ending()
+
+
+def test_what_stands_in_another_folder_of_that_name_is_not_started(process: HeldProcess) -> None:
+    (process.folder / "record").write_text("of the one that came after")
+    for stands in ({"record": "of the one that was there"}, {"launch": "gone"}):
+        assert process.start(python(SLEEPS), NOTHING, stands=stands) is Outcome.DELETED
+        assert (process.held(), process.starts()) == (False, 0)
+    stands = {"record": "of the one that came after"}
+    assert process.start(python(SLEEPS), NOTHING, stands=stands) is Outcome.STARTED
+
+
+def test_what_is_no_longer_to_be_stopped_is_not_signalled(process: HeldProcess) -> None:
+    """Its folder may have gone, and another of its name have come, since it was asked for."""
+    process.start(python(SLEEPS), NOTHING)
+    process.stop(0, still=lambda: False)
+    assert process.held()
+
+
+def test_a_mark_that_is_no_longer_to_be_made_changes_nothing(process: HeldProcess) -> None:
+    process.mark("stopped", "too late", still=lambda: False)
+    assert files.read(process.folder / files.WANTED)["state"] == files.RUNNING
+    assert not [path.name for path in process.folder.iterdir() if path.name.startswith(".")]
+
+
 def test_a_pid_of_what_does_not_run_is_never_signalled(process: HeldProcess, tmp_path: Path) -> None:
     stranger = HeldProcess(tmp_path / "stranger")
     stranger.prepare()
@@ -437,7 +483,7 @@ def test_one_that_runs_in_another_container_is_not_signalled_but_told(process: H
         with pytest.raises(EngineError, match="another container"):
             process.stop(0)
         assert process.held()
-        assert (process.age_s() or 0) > 0
+        assert (age_of(process) or 0) > 0
     finally:
         files.write(process.folder / files.PID, own._asdict())
 
@@ -483,7 +529,7 @@ def test_while_it_is_starting_an_earlier_start_gives_it_no_age(
     assert own
     files.write(process.folder / files.PID, {**own._asdict(), **earlier})
     os.utime(process.folder / files.PID, (1, 1))
-    assert process.age_s() == 0
+    assert 0 <= (age_of(process) or 0) < 10
     with pytest.raises(EngineError, match="did not end"):
         process.stop(-9.5)
     files.write(process.folder / files.PID, own._asdict())

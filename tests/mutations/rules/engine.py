@@ -62,7 +62,7 @@ MUTATIONS = (
     Mutation(
         rule="The starter sees that the folder still stands.",
         file=STARTER,
-        old="if not os.path.samestat(os.stat(path), os.fstat(lock)):",
+        old="if not os.path.samestat(os.stat(self._folder / files.LOCK), os.fstat(lock)):",
         new="if False:",
         seen_by=(f"{HELD_TESTS}::test_one_that_is_deleted_and_made_anew_while_its_starter_waits_is_not_started",),
     ),
