@@ -9,12 +9,15 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from deployer.config import Probes
 from deployer.engine import Readiness, Ref, Unreadable, Wanted, Workload, WorkloadSpec
 from deployer.errors import EngineError, EngineUnavailable, ModelGone, WorkloadExists
 from deployer.flavors.process.environment import harmless
-from deployer.flavors.process.folder import NotReadable, WorkloadFolder, forget_the_gone, new_workload, path_of
+from deployer.flavors.process.folder import RECORD, NotReadable, WorkloadFolder, new_workload
 from deployer.flavors.process.probe import Prober, probe_all
+from deployer.flavors.process.refusals import looked_at, not_claimed, refusals
 from deployer.ports import free_ports
+from deployer.processes.held import STABLE_S
 from deployer.processes.instructions import Outcome
 from deployer.processes.passing import passes
 from deployer.records.names import server_of, workload_name
@@ -44,11 +47,10 @@ class ProcessEngine:
         self._root = root
         self._model_path = model_path
         self._resolve_secrets = resolve_secrets
+        self._folders: dict[str, WorkloadFolder] = {}
 
     def list(self, server: str | None = None) -> list[Workload]:
         found = [workload for _, workload in self._read(server) if isinstance(workload, Workload)]
-        if server is None:
-            forget_the_gone(len(found))
         return sorted(found, key=lambda workload: (workload.record.server, workload.revision))
 
     def unreadable(self) -> Unreadables:
@@ -62,33 +64,45 @@ class ProcessEngine:
     def create(self, spec: WorkloadSpec) -> Workload:
         name = workload_name(spec.record.server, spec.record.revision)
         temporary = WorkloadFolder(self._root / f"{TEMPORARY}{spec.record.token}")
-        with _refusals(f"{name} could not be created"):
+        with refusals(f"{name} could not be created"):
             port = next(iter(self._free_ports(1)), 0)
             try:
                 self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
                 temporary.fill(spec, port)
                 _into_place(temporary.folder, self._root / name)
+            except FileNotFoundError:  # Somebody has swept it up.
+                raise EngineUnavailable(f"{name} was too long in the making", hint="Try again.") from None
             finally:
                 shutil.rmtree(temporary.folder, ignore_errors=True)
         return new_workload(spec, port)
 
     def mark(self, ref: Ref, wanted: Wanted, cause: str) -> None:
         with self._ours(ref, f"{ref} could not be marked {wanted}") as folder:
-            if folder and wanted is Wanted.RUNNING:
+            if folder is None or not folder.takes(wanted):
+                return
+            if wanted is Wanted.RUNNING:
                 folder.forget_starts()
-            if folder:
-                folder.mark(wanted, cause)
+            folder.mark(wanted, cause, still=lambda: folder.belongs_to(ref) and folder.takes(wanted))
 
     def start(self, ref: Ref) -> None:
         with self._ours(ref, f"{ref} could not be started") as folder:
-            if folder and not folder.held() and folder.wanted()[0] is Wanted.RUNNING:
-                self._start(folder)
+            if folder is None:
+                return
+            starts = folder.starts()
+            if folder.held() or folder.wanted()[0] is not Wanted.RUNNING:
+                return
+            outcome = self._start(ref, folder)
+            if outcome is Outcome.ALREADY_RUNS and not folder.held() and folder.starts() == starts:
+                raise looked_at(f"{ref} was not started")
+            if outcome is Outcome.DELETED and folder.belongs_to(ref):
+                what = f"{ref} was not started: its folder is not whole: {folder.folder}"
+                raise EngineError(what, hint="It was changed by hand: see to it.")
 
     def stop(self, ref: Ref, grace_s: float) -> None:
         with self._ours(ref, f"{ref} could not be stopped") as folder:
             if folder:
                 folder.forget_starts()
-                folder.stop(grace_s)
+                folder.stop(grace_s, still=lambda: folder.belongs_to(ref))
 
     def delete(self, ref: Ref) -> None:
         gone = self._root / f"{GONE}{ref.token}"
@@ -98,7 +112,7 @@ class ProcessEngine:
             with folder.claimed() as claimed:
                 if folder.belongs_to(ref):
                     if not claimed:
-                        raise _not_claimed(ref, folder)
+                        raise not_claimed(ref, folder)
                     os.rename(folder.folder, gone)
             shutil.rmtree(gone, ignore_errors=True)
 
@@ -119,7 +133,7 @@ class ProcessEngine:
 
     def pid(self, ref: Ref) -> int | None:
         """Of its server process; None where it does not run as a process of this machine's."""
-        identity = WorkloadFolder(path_of(self._root, ref)).identity()
+        identity = self._folder(str(ref)).identity()
         return identity.pid if identity and identity.lives else None
 
     def sweep(self) -> None:
@@ -135,11 +149,11 @@ class ProcessEngine:
 
     def _read(self, server: str | None) -> Iterator[tuple[Path, Workload | str]]:
         """Every folder with what it says, or why it says nothing; those that vanish meanwhile are left out."""
-        with _refusals("the workloads could not be listed"):
+        with refusals("the workloads could not be listed"):
             for name in self._names(server):
                 path = self._root / name
                 try:
-                    yield path, WorkloadFolder(path).workload()
+                    yield path, self._folder(name).workload()
                 except NotReadable as error:
                     yield path, str(error)
                 except OSError as error:
@@ -153,22 +167,34 @@ class ProcessEngine:
             names = [name for name in os.listdir(self._root) if not name.startswith(".")]
         except FileNotFoundError:
             return []
+        if server is None:
+            for gone in set(self._folders) - set(names):
+                self._folders.pop(gone, None)
         pattern = re.compile(rf"{re.escape(server)}-r[0-9]+" if server else ".*", re.DOTALL)
         return [name for name in names if pattern.fullmatch(name)]
+
+    def _folder(self, name: str) -> WorkloadFolder:
+        """Kept as long as it stands, as it remembers what it has read."""
+        if (folder := self._folders.get(name)) is None:
+            folder = self._folders[name] = WorkloadFolder(self._root / name)
+        return folder
 
     @contextlib.contextmanager
     def _ours(self, ref: Ref, failure: str) -> Iterator[WorkloadFolder | None]:
         """The workload's folder; None where it is gone. One that goes meanwhile makes a no-op too."""
-        folder = WorkloadFolder(path_of(self._root, ref))
-        with _refusals(failure):
+        folder = self._folder(str(ref))
+        with refusals(failure):
             try:
                 yield folder if folder.belongs_to(ref) else None
             except FileNotFoundError:
                 if folder.belongs_to(ref):
                     raise
 
-    def _start(self, folder: WorkloadFolder) -> Outcome:
+    def _start(self, ref: Ref, folder: WorkloadFolder) -> Outcome:
+        stands = {RECORD: folder.text(RECORD)}
         record, launch = folder.record(), folder.launch()
+        if record.token != ref.token:
+            return Outcome.DELETED
         model = self._model_path(record.digest)
         if not model.exists():
             what = f"The bytes of {folder.folder.name} are gone: {model} is not there."
@@ -182,22 +208,16 @@ class ProcessEngine:
             filled=[*(launch.env.keys() - config.env.keys() - secrets.keys()), "PORT"],
             ports=[*filter(None, [folder.port()]), *self._free_ports(OTHER_PORTS)],
             takes_descriptor=launch.takes_descriptor,
+            stable_s=max(STABLE_S, (config.probes or Probes()).startup_s),
+            stands=stands,
         )
 
     def _ask(self, workload: Workload, left_s: float) -> Readiness:
-        folder = WorkloadFolder(path_of(self._root, workload.ref))
-        return Prober(folder).ask(workload, left_s)
+        return Prober(self._folder(str(workload.ref))).ask(workload, left_s)
 
     def _free_ports(self, count: int) -> Sequence[int]:
-        folders = [WorkloadFolder(self._root / name) for name in self._names(None)]
+        folders = [self._folder(name) for name in self._names(None)]
         return free_ports(count, {folder.port() for folder in folders})
-
-
-def _not_claimed(ref: Ref, folder: WorkloadFolder) -> EngineError | EngineUnavailable:
-    if folder.held():
-        return EngineError(f"{ref} runs, so it is not deleted", hint="Stop it first.")
-    what = f"{ref} was not deleted: another deployer has been looking at it for a while"
-    return EngineUnavailable(what, hint="It may be suspended: wake or end it, then try again.")
 
 
 def _into_place(complete: Path, final: Path) -> None:
@@ -209,20 +229,4 @@ def _into_place(complete: Path, final: Path) -> None:
     except OSError as error:
         if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
             raise WorkloadExists(f"{final.name} exists already") from None
-        if error.errno == errno.ENOENT:
-            raise EngineUnavailable(f"{final.name} was too long in the making", hint="Try again.") from None
         raise
-
-
-@contextlib.contextmanager
-def _refusals(failure: str) -> Iterator[None]:
-    """The system's errors as ours."""
-    try:
-        yield
-    except OSError as error:
-        kind = EngineUnavailable if passes(error) else EngineError
-        where = f": {error.filename}" if error.filename else ""
-        what = f"{failure}: {error.strerror or error}{where}"
-        raise kind(what, hint="See to the state directory and the disk it is on.") from None
-    except NotReadable as error:
-        raise EngineError(f"{failure}: {error}", hint="Its folder was changed by hand: see to it.") from None

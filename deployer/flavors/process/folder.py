@@ -1,13 +1,15 @@
 """One workload's folder, and what it says."""
 
 import json
-from functools import lru_cache
+import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Generic, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
 from deployer.engine import Launch, Phase, Ref, Wanted, Workload, WorkloadSpec
-from deployer.ports import LOOPBACK, can_be_bound
+from deployer.ports import HIGHEST, LOOPBACK, can_be_bound
 from deployer.processes import files
 from deployer.processes.held import HeldProcess
 from deployer.records.names import workload_name
@@ -15,16 +17,37 @@ from deployer.records.record import Record
 
 RECORD = "record"
 LAUNCH = "launch"
-SPARE = 50
 AS_JSON = TypeAdapter(Launch)
+Result = TypeVar("Result")
 
 
 class NotReadable(Exception):
     """A folder that claims to be a workload's and does not read as one."""
 
 
+class Parsed(Generic[Result]):
+    """Parses what is new, and remembers what it parsed last."""
+
+    def __init__(self, parse: Callable[[bytes], Result]) -> None:
+        self._parse = parse
+        self._last: tuple[bytes, Result] | None = None
+
+    def __call__(self, content: bytes) -> Result:
+        last = self._last
+        if last is None or last[0] != content:
+            self._last = last = content, self._parse(content)
+        return last[1]
+
+
 class WorkloadFolder(HeldProcess):
-    """A folder with a record, how to launch it, and what a held process has."""
+    """A folder with a record, how to launch it, and what a held process has.
+
+    It is read anew each time; what reads as it did the last time is not parsed again.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self._parsed_record, self._parsed_launch = Parsed(_record), Parsed(_launch)
 
     def fill(self, spec: WorkloadSpec, port: int) -> None:
         """Make it complete; the folder must not be seen yet."""
@@ -49,6 +72,13 @@ class WorkloadFolder(HeldProcess):
         """
         record, launch = self.record(), self.launch()
         wanted, cause = self.wanted()
+        os.stat(self._at(files.LOCK))  # Without it, nobody can tell whether it runs.
+        try:
+            return self._workload(record, launch, wanted, cause)
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise NotReadable(f"what it says of its run does not read: {type(error).__name__}: {error}") from None
+
+    def _workload(self, record: Record, launch: Launch, wanted: Wanted, cause: str) -> Workload:
         port = self.port() or 0
         with self.resting() as resting:
             ending, age_s, starts = self.ending_if(resting), self.age_if(resting), self.starts()
@@ -66,13 +96,17 @@ class WorkloadFolder(HeldProcess):
         )
 
     def record(self) -> Record:
-        record = _record(files.content(self._at(RECORD)))
+        record = self._parsed_record(files.content(self._at(RECORD)))
         if (name := workload_name(record.server, record.revision)) != self.folder.name:
             raise NotReadable(f"its record is that of {name}")
         return record
 
+    def text(self, name: str) -> str:
+        """What one of its files holds."""
+        return files.content(self._at(name)).decode()
+
     def launch(self) -> Launch:
-        return _launch(files.content(self._at(LAUNCH)))
+        return self._parsed_launch(files.content(self._at(LAUNCH)))
 
     def wanted(self) -> tuple[Wanted, str]:
         """What it is marked to be, and why."""
@@ -81,6 +115,10 @@ class WorkloadFolder(HeldProcess):
             return Wanted(mark["state"]), str(mark["cause"])
         except (ValueError, KeyError, TypeError):
             raise NotReadable(f"its mark does not read: {self.folder / files.WANTED}") from None
+
+    def takes(self, mark: Wanted) -> bool:
+        """Whether it may be marked so: what was refused stays refused."""
+        return mark is Wanted.REFUSED or self.wanted()[0] is not Wanted.REFUSED
 
 
 def new_workload(spec: WorkloadSpec, port: int) -> Workload:
@@ -96,22 +134,12 @@ def new_workload(spec: WorkloadSpec, port: int) -> Workload:
     )
 
 
-def path_of(root: Path, ref: Ref) -> Path:
-    return root / str(ref)
-
-
-def forget_the_gone(workloads: int) -> None:
-    """Forget what was read, once it is much more than there are workloads; what is there is soon read again."""
-    for remembered in (_record, _launch):
-        if remembered.cache_info().currsize > 2 * workloads + SPARE:
-            remembered.cache_clear()
-
-
 def _address(port: int) -> str:
-    return f"http://{LOOPBACK}:{port}"
+    if not 0 <= port <= HIGHEST:
+        raise ValueError(f"{port} is no port")
+    return f"http://{LOOPBACK}:{port:d}"
 
 
-@lru_cache(maxsize=1024)
 def _record(content: bytes) -> Record:
     try:
         return Record.model_validate_json(content)
@@ -119,7 +147,6 @@ def _record(content: bytes) -> Record:
         raise NotReadable(f"its record does not read: {_first(error)}") from None
 
 
-@lru_cache(maxsize=1024)
 def _launch(content: bytes) -> Launch:
     try:
         return AS_JSON.validate_json(content)

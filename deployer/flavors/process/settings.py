@@ -4,8 +4,6 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
-DEFAULT_GATEWAY_PORT = 8400
-
 
 class ProcessSettings(BaseModel):
     """Where the process flavor keeps what it knows, and where its URLs are."""

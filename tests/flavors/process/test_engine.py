@@ -18,6 +18,8 @@ from deployer.errors import EngineError, EngineUnavailable, ModelGone, SecretUnr
 from deployer.flavors.process.engine import ProcessEngine
 from deployer.flavors.process.folder import WorkloadFolder
 from deployer.processes.held import HeldProcess
+from deployer.processes.identity import boot_id
+from deployer.records.record import Record
 from tests.flavors.process.conftest import PYTHON, look, spec, started, until
 
 TELL = "import json, os, sys; print(json.dumps([sys.argv[1:], dict(os.environ)]), flush=True)"
@@ -314,6 +316,26 @@ def test_what_cannot_be_read_is_reported_and_not_touched(
     assert spoilt.read_text() == content
 
 
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("ended", {"exit_code": 1}),
+        ("ended", {"exit_code": None, "boot": boot_id(), "at": 1}),
+        ("ended", {"exit_code": 1, "boot": boot_id(), "at": "noon"}),
+        ("address", {"port": 70_000}),
+        ("address", {"port": -1}),
+    ],
+)
+def test_nonsense_about_the_run_of_one_is_reported_and_hides_no_other(
+    engine: ProcessEngine, root: Path, file: str, content: object
+) -> None:
+    readable = engine.create(spec(revision=2)).ref
+    spoilt = root / str(ended(engine, started(engine, spec(argv=(*PYTHON[:3], "-c", "")))).ref)
+    (spoilt / file).write_text(json.dumps(content))
+    assert [workload.ref for workload in engine.list()] == [readable]
+    assert [unreadable.where for unreadable in engine.unreadable()] == [str(spoilt)]
+
+
 def test_a_record_of_an_unknown_version_or_another_workload_is_reported(engine: ProcessEngine, root: Path) -> None:
     engine.create(spec())
     record = json.loads((root / "churn-r1" / "record").read_text())
@@ -351,6 +373,17 @@ def test_a_hundred_workloads_are_listed_at_once(engine: ProcessEngine) -> None:
     began = time.process_time()
     engine.list()
     assert time.process_time() - began < 0.1
+
+
+def test_what_reads_as_it_did_is_parsed_once_however_few_another_engine_has(
+    engine: ProcessEngine, root: Path, models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for revision in range(1, 61):
+        engine.create(spec(revision=revision))
+    engine.list()
+    ProcessEngine(root.with_name("others"), models.joinpath, lambda _: {}).list()
+    monkeypatch.setattr(Record, "model_validate_json", lambda *_: pytest.fail("it was parsed again"))
+    assert len(engine.list()) == 60
 
 
 def test_an_unhealthy_one_is_sick_with_what_it_said(engine: ProcessEngine) -> None:

@@ -151,4 +151,25 @@ MUTATIONS = (
             "tests/gateways/test_traefik_down.py::test_a_stranger_on_the_port_of_its_urls_is_named_and_the_urls_stay",
         ),
     ),
+    Mutation(
+        rule="What a gateway's folder refuses just now may be asked for again.",
+        file="deployer/gateways/files.py",
+        old="if passes(error):",
+        new="if False:",
+        seen_by=("tests/gateways/test_passing_errors.py",),
+    ),
+    Mutation(
+        rule="A port that cannot be read just now is not chosen anew.",
+        file="deployer/gateways/traefik_settings.py",
+        old="if passes(error):",
+        new="if False:",
+        seen_by=("tests/gateways/test_passing_errors.py",),
+    ),
+    Mutation(
+        rule="A proxy that cannot be ended is told.",
+        file="deployer/gateways/traefik_lost.py",
+        old="with contextlib.suppress(psutil.Error):",
+        new="with contextlib.suppress(psutil.NoSuchProcess):",
+        seen_by=(f"{PROCESS_TESTS}::test_where_its_folder_was_erased_and_it_cannot_be_ended_it_is_named",),
+    ),
 )
