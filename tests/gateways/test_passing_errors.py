@@ -4,7 +4,6 @@ import errno
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -38,8 +37,10 @@ def test_what_is_refused_just_now_may_be_tried_again(number: int) -> None:
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_whatever_is_asked_of_a_gateway_just_then_may_be_asked_again(tmp_path: Path, call: str) -> None:
-    gateway = TraefikGateway(tmp_path / "gateway")
+def test_whatever_is_asked_of_a_gateway_just_then_may_be_asked_again(
+    make_gateway: Callable[..., TraefikGateway], call: str
+) -> None:
+    gateway = make_gateway()
     gateway.write("churn", (), 1, "")
     provide_certificate(gateway)
     (gateway.folder / "address").write_text('{"port": 21503, "admin": 21504}')

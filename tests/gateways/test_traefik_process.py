@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -118,12 +119,13 @@ def test_where_its_folder_was_erased_and_it_cannot_be_ended_it_is_named(
     def refused(*_: object) -> None:
         raise error(5)
 
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, ExitStack() as afterwards:
+        afterwards.callback(kill, psutil.Process(blind.pid))
         for name in ("terminate", "wait", "kill"):
             patch.setattr(psutil.Process, name, refused if name == method else lambda *_: None)
+        afterwards.callback(patch.undo)
         with pytest.raises(PortTaken, match=f"process {blind.pid}"):
             make_gateway(tmp_path / "own").ensure()
-    kill(blind)
 
 
 def test_a_proxy_of_the_same_path_that_has_its_folder_is_another_containers(
