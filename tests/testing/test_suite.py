@@ -10,7 +10,7 @@ import pytest
 from deployer.engine import Wanted
 from deployer.gateway import Backend
 from deployer.testing import suite
-from deployer.testing.hammer import Hammer, Reply
+from deployer.testing.hammer import FELL_SILENT, Hammer, Reply
 from deployer.testing.harness import Trait
 from deployer.testing.invariants import violations
 from deployer.testing.memory import MemoryHarness
@@ -118,3 +118,4 @@ def test_a_hammer_falls_silent_by_itself() -> None:
             assert time.monotonic() < until
             time.sleep(0.01)
     assert hammer.sent
+    assert hammer.fell_silent and [reply.answer for reply in hammer.failed] == [FELL_SILENT]
