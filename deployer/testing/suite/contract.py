@@ -14,8 +14,8 @@ from deployer.testing.hammer import Reply
 from deployer.testing.harness import Harness
 
 ALL_THERE_IS_TO_SAY: dict[str, Any] = {
-    "model_type": "classifier of 2024, \N{LATIN SMALL LETTER U WITH DIAERESIS}ber alles",
-    "env": {"MODE": "strict, with = and \"quotes\"", "EMPTY": ""},
+    "model_type": "a naïve classifier",
+    "env": {"MODE": 'strict, with = and "quotes"', "EMPTY": ""},
     "secrets": {"TOKEN": "env:PATH"},
     "rollout": "recreate",
     "probes": Probes(settle_s=0.25, startup_s=21, timeout_s=3),
