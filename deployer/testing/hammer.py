@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -97,6 +98,15 @@ class Hammer:
     def failed(self) -> list[Reply]:
         unasked = [Reply(0, FELL_SILENT)] if self.fell_silent else []
         return [timed.reply for timed in self.replies if not timed.reply.ok] + unasked
+
+    @property
+    def answers(self) -> dict[int, set[str]]:
+        """What was answered, by the revision that did."""
+        found = defaultdict[int, set[str]](set)
+        for timed in self.replies:
+            if timed.reply.ok:
+                found[timed.reply.revision].add(timed.reply.answer)
+        return dict(found)
 
     def answers_begun_after(self, moment: float) -> set[str]:
         """Who answered the requests that began after a moment of `time.monotonic`."""

@@ -107,6 +107,7 @@ def test_a_hammer_counts_what_it_sent_and_what_failed() -> None:
         assert seen.wait(10)
     assert hammer.failed == [Reply(502)]
     assert hammer.sent == len(hammer.replies) >= 3
+    assert hammer.answers == {1: {"v1"}, 2: {"v2"}}
     assert hammer.answers_begun_after(0) == {"v1", "v2", ""}
     assert hammer.answers_begun_after(time.monotonic()) == set()
 
