@@ -2,11 +2,13 @@
 
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 
 LIMIT_S = 240.0
+FELL_SILENT = "the hammer fell silent: its time was over before what it was to watch"
 ENDS_WITHIN_S = 40.0
 
 
@@ -44,13 +46,15 @@ class Hammer:
     Args:
         askers: each sends one request when it is called, and is called without pause by a thread of its own.
         closers: called once no asker asks any more.
-        limit_s: seconds after which it falls silent by itself.
+        limit_s: seconds after which it falls silent by itself, which counts as a failure: nobody knows what came then.
 
     Attributes:
         rest_s: seconds that each asker rests after a request; for who needs the machine for more than requests.
+        fell_silent: whether its time was over before its context closed.
     """
 
     rest_s: float = 0.0
+    fell_silent: bool = False
 
     def __init__(
         self,
@@ -74,6 +78,7 @@ class Hammer:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.fell_silent = time.monotonic() > self._until
         self._over.set()
         for thread in self._threads:
             thread.join(ENDS_WITHIN_S)
@@ -91,7 +96,17 @@ class Hammer:
 
     @property
     def failed(self) -> list[Reply]:
-        return [timed.reply for timed in self.replies if not timed.reply.ok]
+        unasked = [Reply(0, FELL_SILENT)] if self.fell_silent else []
+        return [timed.reply for timed in self.replies if not timed.reply.ok] + unasked
+
+    @property
+    def answers(self) -> dict[int, set[str]]:
+        """What was answered, by the revision that did."""
+        found = defaultdict[int, set[str]](set)
+        for timed in self.replies:
+            if timed.reply.ok:
+                found[timed.reply.revision].add(timed.reply.answer)
+        return dict(found)
 
     def answers_begun_after(self, moment: float) -> set[str]:
         """Who answered the requests that began after a moment of `time.monotonic`."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 from deployer.config import Command, Drain, ModelServerConfig, Probes
+from deployer.engine import Workload
 from deployer.engine_deployer import EngineModelDeployer
 from deployer.records.names import platform_name
 from deployer.server import ModelServer
@@ -24,6 +25,7 @@ class Trait(StrEnum):
     NO_PIDS = "no pids"
     NO_CHOSEN_PIDS = "no chosen pids"
     ONE_PROCESS = "one process"
+    NO_PORTS = "no ports"
     NO_STRANGERS = "no strangers"
     NO_DISK = "no disk"
     NO_SMALL_DISK = "no small disk"
@@ -88,6 +90,14 @@ class HarnessWithPids(Harness, Protocol):
 
     def recycle_pid(self, server: ModelServer) -> AbstractContextManager[Stranger]:
         """End the workload that serves, as SIGKILL does; while the context is open a stranger has its pid."""
+        ...
+
+
+class HarnessWithPorts(Harness, Protocol):
+    """One without the trait NO_PORTS."""
+
+    def impostor(self, workload: Workload) -> AbstractContextManager[None]:
+        """While the context is open, a stranger answers 200 to everything in the place of a workload that does not."""
         ...
 
 

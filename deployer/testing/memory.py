@@ -99,7 +99,7 @@ class MemoryHarness(ModelFolder):
     """A platform in memory, named after the folder for its models."""
 
     traits: ClassVar[frozenset[Trait]] = frozenset(
-        {Trait.REQUESTS_TAKE_NO_TIME, Trait.NO_PIDS, Trait.ONE_PROCESS, Trait.NO_DISK}
+        {Trait.REQUESTS_TAKE_NO_TIME, Trait.NO_PIDS, Trait.NO_PORTS, Trait.ONE_PROCESS, Trait.NO_DISK}
     )
     settle_s: float = 0.05
     drain_s: float = 0.02

@@ -1,15 +1,17 @@
 """Models for the suite's own model server."""
 
 import json
+import os
 import shlex
 import sys
+import tempfile
 from pathlib import Path
 
 from deployer.testing import model_server
 
 
 def write_model(folder: Path, answer: str, mode: str = "ok", delay_s: float = 0.05, work_s: float = 0) -> Path:
-    """Write a model that `deployer.testing.model_server` serves, over the one that is there.
+    """Write a model that `deployer.testing.model_server` serves, over the one that is there; nobody sees half of it.
 
     Args:
         folder: made if missing; only its `model.json` is written.
@@ -25,7 +27,9 @@ def write_model(folder: Path, answer: str, mode: str = "ok", delay_s: float = 0.
         raise ValueError(f"{mode!r} is none of {', '.join(model_server.MODES)}")
     folder.mkdir(parents=True, exist_ok=True)
     content = {"answer": answer, "mode": mode, "delay_s": delay_s, "work_s": work_s}
-    (folder / "model.json").write_text(json.dumps(content))
+    with tempfile.NamedTemporaryFile("w", dir=folder.parent, prefix=".model-", delete=False) as whole:
+        json.dump(content, whole)
+    os.replace(whole.name, folder / "model.json")
     return folder
 
 

@@ -2,11 +2,14 @@
 
 import http.client
 import json
+from contextlib import AbstractContextManager
 from urllib.parse import urlsplit
 
+from deployer.engine import Workload
 from deployer.gateway import REVISION_HEADER
 from deployer.server import ModelServer
 from deployer.testing.hammer import Hammer, Reply
+from deployer.testing.impostor import impostor
 
 ANSWERS_WITHIN_S = 30.0
 BODY = json.dumps({"inputs": [[1.0]]}).encode()
@@ -56,6 +59,10 @@ class HttpHarness:
         url = server.prediction_url
         kept = [KeptAlive(url), KeptAlive(url)]
         return Hammer([*kept, lambda: ask_once(url), lambda: ask_once(url)], [asker.close for asker in kept])
+
+    def impostor(self, workload: Workload) -> AbstractContextManager[None]:
+        """It listens on the workload's port."""
+        return impostor(urlsplit(workload.address).port or 0)
 
 
 def _ask(connection: http.client.HTTPConnection, url: str) -> Reply:

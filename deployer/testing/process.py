@@ -31,6 +31,8 @@ from deployer.testing.stranger import Stranger
 from deployer.testing.strangers import NEWER, Strangers, newer_record, on_disk
 
 GONE_WITHIN_S = 10.0
+HALF_MADE = (".*", "models/.*", "gateway/.*", "gateway/proxy/.*", "gateway/scratch/*")
+"""What is beside what stands only while somebody is at work there."""
 ASKED_OF_ROOT = ((Trait.NO_CHOSEN_PIDS, stranger.can_be_had), (Trait.NO_SMALL_DISK, small_disk.can_be_had))
 
 
@@ -112,7 +114,7 @@ class ProcessHarness(ModelFolder, HttpHarness):
         ports = {_port(workload) for workload in workloads if workload.phase is Phase.RUNNING}
         processes = [f"{p.pid}: {argv}" for p, argv in self._servers() if _port_of(argv) not in ports]
         folders = [str(path) for path in (self.state_dir / "workloads").glob("*") if path.name not in known]
-        return processes + folders + [str(path) for path in (self.state_dir / "models").glob(".tmp-*")]
+        return processes + folders + [str(path) for pattern in HALF_MADE for path in self.state_dir.glob(pattern)]
 
     def close(self) -> None:
         """End every server and the gateway; nothing of them runs any more.

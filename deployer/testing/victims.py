@@ -3,11 +3,12 @@
 import multiprocessing
 import os
 import signal
+import threading
 import time
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Any
@@ -53,6 +54,18 @@ class Strike:
         done = do()
         signal.raise_signal(self.number)
         return done
+
+
+@dataclass
+class _InTurn:
+    """Lets the calls of a deployer's threads come one after the other, so that no strike falls into another call."""
+
+    strike: Strike
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def around(self, call: Call, do: Do) -> Any:
+        with self._lock:
+            return self.strike.around(call, do)
 
 
 class Victim:
@@ -148,7 +161,7 @@ def elsewhere(harness: Harness, act: Act) -> Any:
 def _work(harness: Harness, act: Act, strike: Strike | None, tells: Connection) -> None:
     deployer = harness.deployer()
     if strike:
-        befall(deployer, strike)
+        befall(deployer, _InTurn(strike))
     try:
         returned, raised = act(deployer), None
     except Exception as error:

@@ -17,7 +17,7 @@ from deployer.ports import free_port
 
 
 class NamesItself(BaseHTTPRequestHandler):
-    """Answers its revision and the path; `slow` in the path takes a second."""
+    """Answers its revision and the path; `slow` in the path takes a second, `unhurried` a quarter of it."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
@@ -26,6 +26,8 @@ class NamesItself(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if "slow" in self.path:
             time.sleep(1)
+        if "unhurried" in self.path:
+            time.sleep(0.25)
         body = json.dumps({"revision": self.server.revision, "path": self.path}).encode()  # type: ignore[attr-defined]
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 import secrets
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from tests.soak.outages import Outages
 from tests.soak.storm import Storm
 
 LONGEST_S = 1800
+FEWEST_EXAMPLES = 2000
 Asked = argparse.Namespace
 
 
@@ -37,7 +39,10 @@ def outages(asked: Asked, figures: Figures) -> None:
 
 def any_order(asked: Asked, figures: Figures) -> None:
     """The stateful test, with its long profile."""
-    _pytest(figures, "tests/stateful", HYPOTHESIS_PROFILE="long")
+    said = _pytest(figures, "tests/stateful", "-rP", f"--hypothesis-seed={asked.seed}", HYPOTHESIS_PROFILE="long")
+    figures.examples += sum(int(count) for count in re.findall(r"^examples: (\d+)$", said, re.MULTILINE))
+    if figures.examples < FEWEST_EXAMPLES:
+        figures.violations.append(f"only {figures.examples} examples were tried, of {FEWEST_EXAMPLES}")
 
 
 def leaks(asked: Asked, figures: Figures) -> None:
@@ -76,10 +81,14 @@ def _ground(figures: Figures) -> Iterator[ProcessHarness]:
             figures.survivors += clear(harness)
 
 
-def _pytest(figures: Figures, *selection: str, **environment: str) -> None:
+def _pytest(figures: Figures, *selection: str, **environment: str) -> str:
+    """What it said, which is printed too."""
     command = [sys.executable, "-m", "pytest", "-q", f"--timeout={LONGEST_S}", *selection]
-    if subprocess.run(command, env=os.environ | environment, check=False).returncode:
+    ran = subprocess.run(command, env=os.environ | environment, check=False, stdout=subprocess.PIPE, text=True)
+    print(ran.stdout, flush=True)
+    if ran.returncode:
         figures.violations.append(f"{' '.join(command)} failed")
+    return ran.stdout
 
 
 def _asked() -> Asked:

@@ -1,11 +1,14 @@
 """One deployer about one errand, and the blow that befalls it at a random moment."""
 
 import time
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
 from deployer.errors import Conflict, DeployerError
+from deployer.records.record import HistoryEntry, Outcome
+from deployer.server import ModelServer
 from deployer.testing.faults import Killed
 from deployer.testing.victims import Victim
 from tests.soak.errands import Errand
@@ -87,6 +90,23 @@ class Attempt:
         if told is None or self.killed or (isinstance(told, expected) and not isinstance(told, Conflict)):
             return []
         return [f"{self.errand.what} {self.errand.server}: {type(told).__name__}: {told}"]
+
+    def unserved(self, answered: Mapping[int, Set[str]], history: Sequence[HistoryEntry]) -> list[str]:
+        """A revision that its caller was told serves, and that never did, or with another model.
+
+        Args:
+            answered: what requests were answered meanwhile, by revision.
+            history: of the server, of which only the newest revisions are kept.
+        """
+        told = self.returned
+        if not isinstance(told, ModelServer) or told.revision < history[0].number:
+            return []
+        answers = answered.get(told.revision, set())
+        served = any(entry.number == told.revision and entry.outcome is Outcome.SERVED for entry in history)
+        others = answers - {self.errand.answer} if self.errand.answer else set()
+        if others or not (answers or served):
+            return [f"{self.told} revision {told.revision} of {told.name}, which answered {sorted(answers)}"]
+        return []
 
     def _befall(self) -> None:
         since_s = time.monotonic() - self.began

@@ -9,6 +9,7 @@ class Figures:
     """All that is counted.
 
     Attributes:
+        examples: runs of any operations in any order.
         failed: requests that should not have, and did.
         excused: requests that failed while a server or the gateway was dead.
         survivors: processes and files that should be gone.
@@ -21,6 +22,7 @@ class Figures:
     freezes: int = 0
     outages: int = 0
     requests: int = 0
+    examples: int = 0
     failed: list[str] = field(default_factory=list)
     excused: int = 0
     survivors: list[str] = field(default_factory=list)

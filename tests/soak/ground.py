@@ -52,18 +52,12 @@ def silent(harness: ProcessHarness, servers: Sequence[ModelServer]) -> list[str]
     return [text for server in servers for text in _of_server(harness, server, standing.get(server.uuid))]
 
 
-def remains(harness: ProcessHarness) -> list[str]:
-    """What is there and belongs to nothing that stands."""
-    half_written = (".*", "gateway/.*", "gateway/proxy/.*", "gateway/scratch/*")
-    return harness.leftovers() + [str(path) for pattern in half_written for path in harness.state_dir.glob(pattern)]
-
-
 def clear(harness: ProcessHarness) -> list[str]:
     """Delete all servers and end the gateway; what is left even so."""
     deployer = harness.deployer()
     for server in deployer.find_model_server():
         deployer.delete_model_server(server.uuid)
-    left = settle(harness) + remains(harness) + [str(workload.ref) for workload in deployer.engine.list()]
+    left = settle(harness) + harness.leftovers() + [str(workload.ref) for workload in deployer.engine.list()]
     try:
         harness.close()
     except AssertionError as error:

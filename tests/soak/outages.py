@@ -10,7 +10,7 @@ from deployer.testing.victims import Victim, elsewhere
 from tests.soak.attempt import Attempt, random_blow
 from tests.soak.errands import Errands
 from tests.soak.figures import Figures
-from tests.soak.ground import hammered, remains, settle_until_all_serve
+from tests.soak.ground import hammered, settle_until_all_serve
 from tests.soak.storm import RESTLESS, STEADY
 
 DEPLOYERS = 2
@@ -45,7 +45,7 @@ class Outages:
             self._figures.untruths += attempt.untruths(excused=True)
             self._figures.told[attempt.told] += 1
         self._figures.violations += settle_until_all_serve(self._harness, servers)
-        self._figures.survivors += remains(self._harness)
+        self._figures.survivors += self._harness.leftovers()
 
     @contextmanager
     def _outage(self, server: ModelServer) -> Iterator[None]:

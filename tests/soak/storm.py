@@ -13,7 +13,7 @@ from deployer.testing.victims import Victim, elsewhere
 from tests.soak.attempt import Attempt, Blow, random_blow
 from tests.soak.errands import Errands
 from tests.soak.figures import Figures
-from tests.soak.ground import hammered, remains, settle, silent
+from tests.soak.ground import hammered, settle, silent
 
 STEADY, RESTLESS = ["steady-a", "steady-b", "steady-c"], ["restless-a", "restless-b"]
 AT_ONCE = 4
@@ -81,7 +81,7 @@ class Storm:
 
     def _judge(self, servers: Sequence[ModelServer], attempts: Sequence[Attempt]) -> None:
         self._figures.violations += settle(self._harness) + silent(self._harness, servers)
-        self._figures.survivors += remains(self._harness)
+        self._figures.survivors += self._harness.leftovers()
         for attempt in attempts:
             self._figures.untruths += attempt.untruths()
 
@@ -91,7 +91,10 @@ class Storm:
         self._figures.told.update(attempt.told for attempt in attempts)
 
     def _count_requests(self, server: ModelServer, hammer: Hammer, attempts: Sequence[Attempt]) -> None:
-        """A revision that was refused, or closed because its time was over, must have answered nobody."""
+        """A revision that was refused, or closed because its time was over, must have answered nobody.
+
+        One of which a deploy or a rollback returned must have served.
+        """
         self._figures.requests += hammer.sent
         self._figures.failed += [f"{server.name}: {reply}" for reply in hammer.failed]
         answered = hammer.answers_begun_after(0) - {""}
@@ -100,3 +103,6 @@ class Storm:
             for attempt in attempts
             if isinstance(attempt.raised, RevisionRefused) and attempt.errand.answer in answered
         ]
+        history = self._harness.deployer().history(server.uuid)
+        for attempt in (attempt for attempt in attempts if attempt.errand.server == server.name):
+            self._figures.untruths += attempt.unserved(hammer.answers, history)

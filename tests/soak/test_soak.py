@@ -11,6 +11,7 @@ from typing import cast
 import pytest
 
 from deployer.errors import EngineError, GatewayDown, RevisionRefused, RouteMoved, Superseded
+from deployer.records.record import Outcome
 from deployer.server import ModelServer
 from deployer.testing.faults import Killed
 from deployer.testing.models import write_model
@@ -19,7 +20,7 @@ from deployer.testing.victims import Victim
 from tests.soak.attempt import Attempt
 from tests.soak.errands import Errand
 from tests.soak.figures import Figures
-from tests.soak.ground import remains, settle, silent
+from tests.soak.ground import settle, silent
 
 ERRAND = Errand("replace", methodcaller("nothing"), "churn", "v2", may_raise=(Superseded, GatewayDown))
 
@@ -35,10 +36,11 @@ def server(harness: ProcessHarness) -> ModelServer:
     return harness.deployer().deploy_model(harness.config("v1"))
 
 
+@pytest.mark.timeout(400)
 def test_a_short_soak_prints_its_figures_and_finds_nothing_wrong() -> None:
     command = [sys.executable, "-m", "tests.soak", "storm", "outages", "--seed", "7"]
     command += ["--kills", "1", "--freezes", "1", "--outages", "1"]
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=170, check=False)
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     figures = dict(line.rsplit(maxsplit=1) for line in ran.stdout.splitlines() if len(line.split()) == 2)
     assert "0" not in [figures[name] for name in ("kills", "freezes", "outages", "requests", "seconds")]
@@ -73,6 +75,17 @@ def test_while_something_is_dead_a_caller_may_be_told_any_error_of_ours() -> Non
     assert _told(RouteMoved("moved")).untruths(excused=True) and _told(ValueError("what")).untruths(excused=True)
 
 
+def test_a_deploy_that_returned_and_never_served_is_seen(harness: ProcessHarness, server: ModelServer) -> None:
+    history = harness.deployer().history(server.uuid)
+    returned = Attempt(ERRAND, cast(Victim, None), returned=server)
+    assert returned.unserved({}, history) == [] and returned.unserved({1: {"v2"}}, history) == []
+    assert len(returned.unserved({1: {"v1"}}, history)) == 1, "another model answered"
+    pending = [entry.model_copy(update={"outcome": Outcome.PENDING}) for entry in history]
+    assert len(returned.unserved({}, pending)) == 1 and returned.unserved({1: {"v2"}}, pending) == []
+    later = [entry.model_copy(update={"number": 2}) for entry in pending]
+    assert returned.unserved({}, later) == [], "it is too old to be known"
+
+
 def test_a_server_that_died_is_seen_and_brought_back(harness: ProcessHarness, server: ModelServer) -> None:
     assert silent(harness, [server]) == []
     harness.kill(server)
@@ -86,9 +99,9 @@ def test_an_answer_that_is_not_the_registrys_is_seen(harness: ProcessHarness, se
 
 
 def test_a_half_written_route_is_seen(harness: ProcessHarness, server: ModelServer) -> None:
-    assert remains(harness) == []
+    assert harness.leftovers() == []
     (harness.state_dir / "gateway" / "scratch" / f"{server.name}.yml.0123").touch()
-    assert len(remains(harness)) == 1
+    assert len(harness.leftovers()) == 1
 
 
 def _told(error: BaseException | None) -> Attempt:

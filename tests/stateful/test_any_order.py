@@ -30,6 +30,7 @@ from tests.stateful.reckoning import Case, Reckoning
 
 DEPLOYERS = 3
 STARTUP_S = 4
+LONGEST_EXAMPLE_S = 4
 MODELS: dict[str, dict[str, Any]] = {
     "v1": {},
     "v2": {},
@@ -238,6 +239,8 @@ def brisk(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
 
 
+@pytest.mark.timeout(LONGEST_EXAMPLE_S * settings().max_examples)
 def test_in_any_order(tmp_path: Path) -> None:
     machine = type("DeployersThere", (Deployers,), {"root": tmp_path})
     run_state_machine_as_test(machine, settings=settings())
+    print(f"examples: {next(numbers)}")

@@ -10,7 +10,7 @@ import pytest
 from deployer.engine import Wanted
 from deployer.gateway import Backend
 from deployer.testing import suite
-from deployer.testing.hammer import Hammer, Reply
+from deployer.testing.hammer import FELL_SILENT, Hammer, Reply
 from deployer.testing.harness import Trait
 from deployer.testing.invariants import violations
 from deployer.testing.memory import MemoryHarness
@@ -107,6 +107,7 @@ def test_a_hammer_counts_what_it_sent_and_what_failed() -> None:
         assert seen.wait(10)
     assert hammer.failed == [Reply(502)]
     assert hammer.sent == len(hammer.replies) >= 3
+    assert hammer.answers == {1: {"v1"}, 2: {"v2"}}
     assert hammer.answers_begun_after(0) == {"v1", "v2", ""}
     assert hammer.answers_begun_after(time.monotonic()) == set()
 
@@ -118,3 +119,4 @@ def test_a_hammer_falls_silent_by_itself() -> None:
             assert time.monotonic() < until
             time.sleep(0.01)
     assert hammer.sent
+    assert hammer.fell_silent and [reply.answer for reply in hammer.failed] == [FELL_SILENT]

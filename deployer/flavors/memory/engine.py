@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -12,6 +13,7 @@ from deployer.flavors.memory.platform import KILLED, MemoryPlatform, Run, Stored
 from deployer.records.names import workload_name
 from deployer.records.record import Record
 
+FOLLOW_EVERY_S = 0.02
 Unreadables = list[Unreadable]
 
 
@@ -87,7 +89,20 @@ class MemoryEngine:
     def log(self, ref: Ref, tail: int, follow: bool = False) -> Iterator[str]:
         with self._platform.lock:
             stored = self._of(ref)
-            return iter(stored.log[-tail:] if stored and tail else [])
+            told = list(stored.log) if stored else []
+        lines = told[-tail:] if tail else []
+        return chain(lines, self._what_comes(stored, len(told))) if stored and follow else iter(lines)
+
+    def _what_comes(self, stored: Stored, told: int) -> Iterator[str]:
+        """After so many lines, until it ends."""
+        runs = True
+        while runs:
+            with self._platform.lock:
+                runs, new = stored.phase() is Phase.RUNNING, stored.log[told:]
+            told += len(new)
+            yield from new
+            if runs:
+                time.sleep(FOLLOW_EVERY_S)
 
     def _of(self, ref: Ref) -> Stored | None:
         stored = self._platform.workloads.get((ref.server, ref.revision))

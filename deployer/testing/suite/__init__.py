@@ -33,6 +33,7 @@ PARTS = (
     "befallen",
     "broken_off",
     "killed",
+    "struck",
     "erased",
     "reviving",
     "recreate",

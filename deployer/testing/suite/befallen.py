@@ -17,6 +17,11 @@ FIRST_DEPLOY, REPLACE, REFUSED = (
 BEFORE_ITS_ROUTE = {("engine.create", "after"), ("engine.start", "before"), ("engine.start", "after")} | {
     ("gateway.write", "before")
 }
+BEFORE_ITS_END = {
+    REPLACE.name: BEFORE_ITS_ROUTE,
+    REFUSED.name: BEFORE_ITS_ROUTE | {("gateway.write", "after"), ("engine.mark", "before"), ("engine.mark", "after")},
+}
+"""Until when it can be overtaken: a replace until it takes traffic, one in vain until its caller is told why."""
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
@@ -34,20 +39,25 @@ def test_25_wherever_a_deployer_dies_the_next_deploy_comes_to_its_end(harness: H
         _assert_right(trier.with_another_try(BEFALLINGS[f"dies {moment}"](nth(name))), name)
 
 
-@pytest.mark.parametrize("failure", ["fails once", "fails for good", "is late"])
-def test_30_a_platform_that_fails_loses_no_server_and_makes_no_second_one(harness: Harness, failure: str) -> None:
-    for name, trier in _triers(harness, REPLACE, reads=True):
+@pytest.mark.parametrize("operation", [REPLACE, REFUSED], ids=lambda operation: operation.name)
+@pytest.mark.parametrize("failure", ["fails once", "loses its answer once", "fails for good", "is late"])
+def test_30_a_platform_that_fails_loses_no_server_and_makes_no_second_one(
+    harness: Harness, failure: str, operation: Operation
+) -> None:
+    for name, trier in _triers(harness, operation, reads=operation is REPLACE):
         _assert_right(trier.with_reconcile(BEFALLINGS[failure](nth(name))), name)
 
 
+@pytest.mark.parametrize("operation", [REPLACE, REFUSED], ids=lambda operation: operation.name)
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_34_a_deployer_that_wakes_after_another_replaced_is_told_and_leaves_nothing(
-    harness: Harness, moment: str
+    harness: Harness, moment: str, operation: Operation
 ) -> None:
-    for name, trier in _triers(harness, REPLACE):
+    for name, trier in _triers(harness, operation):
         trial = trier.with_reconcile(BEFALLINGS[f"is frozen {moment}"](nth(name)))
+        overtaken = (name, moment) in BEFORE_ITS_END[operation.name]
         _assert_right(trial, name)
-        assert isinstance(trial.told.raised, Superseded) == ((name, moment) in BEFORE_ITS_ROUTE), (name, trial.told)
+        assert isinstance(trial.told.raised, Superseded) == overtaken, (name, trial.told)
 
 
 def _triers(harness: Harness, operation: Operation, reads: bool = False) -> Iterator[tuple[str, Trier]]:

@@ -12,6 +12,7 @@ from deployer.server import ModelServer, State
 from deployer.testing.faults import Death, Failure, Freeze, Killed, befall, nth
 from deployer.testing.hammer import Reply
 from deployer.testing.harness import Harness
+from deployer.testing.suite.finding import found_running_in_time
 
 BEFORE_THE_ROUTE = [
     ("store.add", True),
@@ -31,6 +32,7 @@ AFTER_THE_ROUTE = [
 ]
 STARTS_S = 2.0
 ENDS_WITHIN_S = 30.0
+PATIENT_S = 4
 
 
 def test_34_a_deploy_that_wakes_after_its_server_was_deleted_makes_a_new_one(harness: Harness) -> None:
@@ -49,9 +51,9 @@ def test_34_a_deploy_that_wakes_after_its_server_was_deleted_makes_a_new_one(har
 def test_34_a_reconcile_that_wakes_routes_no_revision_that_was_closed_meanwhile(harness: Harness) -> None:
     server = harness.deployer().deploy_model(harness.config("v1"))
     started, ready = Freeze(nth("engine.start"), after=True), Freeze(nth("gateway.write"))
-    rollout = _replace(harness, befall(harness.deployer(), started), timeout=1)
+    rollout = _replace(harness, befall(harness.deployer(), started), timeout=PATIENT_S)
     assert started.frozen.wait(ENDS_WITHIN_S)
-    overdue = time.monotonic() + 1
+    overdue = time.monotonic() + PATIENT_S
     reconcile = _InThread(befall(harness.deployer(), ready).reconcile)
     assert ready.frozen.wait(ENDS_WITHIN_S)
     time.sleep(max(0.0, overdue - time.monotonic()))
@@ -81,8 +83,8 @@ def test_35_a_stop_during_a_rollout_ends_it_and_a_start_gives_exactly_one_server
     harness.deployer().reconcile()
     assert not harness.ask(server).ok
     harness.deployer().start_model_server(server.uuid)
-    (started,) = harness.deployer().find_model_server(running=True)
-    assert started.uuid == server.uuid
+    (started,) = harness.deployer().find_model_server()
+    assert started.uuid == server.uuid and found_running_in_time(harness, [started]) == [started]
     assert harness.ask(server).answer == ("v1" if already == "serves" else "v2")
 
 
@@ -99,7 +101,7 @@ def test_36_a_deploy_that_timed_out_never_goes_live_later(harness: Harness) -> N
 
 def test_36_a_deploy_that_only_joined_another_ones_closes_nothing_when_it_times_out(harness: Harness) -> None:
     server = harness.deployer().deploy_model(harness.config("v1"))
-    config = harness.config("v2", delay_s=STARTS_S)
+    config = harness.config("v2", delay_s=3 * STARTS_S)
     harness.deployer().deploy_model(config, replace=True, timeout=0)
     with pytest.raises(RolloutTimeout, match="was not closed"):
         harness.deployer().deploy_model(config, replace=True, timeout=1)
@@ -137,8 +139,25 @@ def test_36_a_deploy_whose_deployer_was_killed_is_completed_by_reconcile(
     with pytest.raises(Killed):
         befall(harness.deployer(), Death(nth(call), after)).deploy_model(harness.config("v2"), replace=True)
     assert harness.ask(server) == Reply(200, "v1", 1)
+    (left,) = harness.deployer().find_model_server()
+    assert (left.uuid, left.revision, left.state) == (server.uuid, 1, State.READY)
+    assert "revision 2 is on its way" in left.message
     harness.deployer().reconcile()
     assert harness.ask(server) == Reply(200, "v2", 2)
+
+
+@pytest.mark.parametrize(("call", "after"), BEFORE_THE_ROUTE[2:])
+def test_25_a_first_deploy_whose_deployer_was_killed_is_seen_as_pending_until_reconcile_completes_it(
+    harness: Harness, call: str, after: bool
+) -> None:
+    with pytest.raises(Killed):
+        befall(harness.deployer(), Death(nth(call), after)).deploy_model(harness.config("v1"))
+    (left,) = harness.deployer().find_model_server()
+    assert (left.revision, left.state) == (1, State.PENDING) and "reconcile" in left.message
+    harness.deployer().reconcile()
+    (completed,) = harness.deployer().find_model_server()
+    assert (completed.uuid, completed.state) == (left.uuid, State.READY)
+    assert harness.ask(completed) == Reply(200, "v1", 1)
 
 
 def _interrupted(harness: Harness, call: str, after: bool) -> ModelServer:

@@ -1,14 +1,27 @@
 """Scenarios 1 to 5: what a deploy makes of what is there."""
 
+from typing import Any
+
 import pytest
 from pydantic import ValidationError
 
+from deployer.config import Drain, Probes, Provenance
 from deployer.engine_deployer import EngineModelDeployer
 from deployer.errors import ServerAlreadyExists
 from deployer.rollout.steps import Action, Progress
 from deployer.server import State
 from deployer.testing.hammer import Reply
 from deployer.testing.harness import Harness
+
+ALL_THERE_IS_TO_SAY: dict[str, Any] = {
+    "model_type": "a naïve classifier",
+    "env": {"MODE": 'strict, with = and "quotes"', "EMPTY": ""},
+    "secrets": {"TOKEN": "env:PATH"},
+    "rollout": "recreate",
+    "probes": Probes(settle_s=0.25, startup_s=21, timeout_s=3),
+    "drain": Drain(drain_s=0.15, grace_s=4),
+    "provenance": Provenance(pipeline_name="train", pipeline_run_id="run-1", pipeline_step_name="deploy"),
+}
 
 
 def test_01_a_config_without_any_name_is_told_which_to_give(harness: Harness) -> None:
@@ -18,9 +31,12 @@ def test_01_a_config_without_any_name_is_told_which_to_give(harness: Harness) ->
 
 
 def test_02_a_model_name_alone_names_the_server_which_reads_back_equal(harness: Harness) -> None:
-    server = harness.deployer().deploy_model(harness.config("v1", model_name="churn"))
+    config = harness.config("v1", model_name="churn", **ALL_THERE_IS_TO_SAY)
+    server = harness.deployer().deploy_model(config)
     assert (server.name, server.revision, server.state) == ("churn", 1, State.READY)
-    assert harness.deployer().find_model_server() == [server]
+    (found,) = harness.deployer().find_model_server()
+    assert found == server and found.config == config
+    assert (found.model_type, found.provenance) == (config.model_type, config.provenance)
     assert harness.ask(server) == Reply(200, "v1", 1)
 
 

@@ -1,20 +1,17 @@
 """Scenarios 25 and 34 with real signals: deployers in processes of their own, struck while requests come."""
 
-from functools import partial
 from operator import methodcaller
 from signal import SIGKILL, SIGSTOP
 
 import pytest
 
 from deployer.config import Drain, Probes
-from deployer.engine_deployer import EngineModelDeployer
 from deployer.errors import Superseded
 from deployer.server import ModelServer, State
 from deployer.testing.faults import Killed
 from deployer.testing.hammer import Reply
 from deployer.testing.harness import Harness
 from deployer.testing.invariants import violations
-from deployer.testing.operations import OPERATIONS, Operation, Stage, calls_of
 from deployer.testing.victims import Act, Strike, Victim, elsewhere
 
 REPLACE = (
@@ -28,19 +25,23 @@ REPLACE = (
 )
 """The calls by which a replace changes something, in their order."""
 ROUNDS = [(number, after) for number in (1, 2, 3) for after in (False, True)]
-OTHERS = ("first deploy", "replace, refused", "rollback", "stop", "start", "delete")
+TRIES = (1, 2, 3)
+KILLS = [(REPLACE[0], False), *((call, True) for call in REPLACE)]
+"""Calls, each with whether it takes effect before the kill; what is left then is the same until the next one."""
 REST_S = 0.02
 
 
-@pytest.mark.parametrize("call", REPLACE)
-def test_25_a_deployer_killed_for_real_at_a_call_of_a_replace_fails_no_request(harness: Harness, call: str) -> None:
+@pytest.mark.parametrize(("call", "after"), KILLS)
+def test_25_a_deployer_killed_for_real_at_a_call_of_a_replace_fails_no_request(
+    harness: Harness, call: str, after: bool
+) -> None:
     server = elsewhere(harness, replace_with(harness, "v0"))
     with harness.hammer(server) as hammer:
         hammer.rest_s = REST_S
-        for number, after in ROUNDS:
-            stood, wish, later = harness.ask(server).answer, f"killed-{number}-{after}", f"later-{number}-{after}"
+        for number in TRIES:
+            stood, wish, later = harness.ask(server).answer, f"killed-{number}", f"later-{number}"
             assert_killed(harness, replace_with(harness, wish), Strike(SIGKILL, call, after))
-            if (number + after) % 2:
+            if number == TRIES[0]:
                 elsewhere(harness, replace_with(harness, later))
                 assert_serves(harness, server, later)
             else:
@@ -65,20 +66,6 @@ def test_34_a_deployer_frozen_for_real_at_a_call_of_a_replace_fails_no_request(h
     assert hammer.sent and hammer.failed == []
 
 
-@pytest.mark.parametrize("name", OTHERS)
-def test_25_a_deployer_killed_for_real_in_any_operation_leaves_what_reconcile_ends(harness: Harness, name: str) -> None:
-    (operation,) = (operation for operation in OPERATIONS if operation.name == name)
-    changes = dict.fromkeys(call.name for call in calls_of(harness, operation, "unharmed") if call.changes)
-    for call in changes:
-        stage = Stage(harness, call.replace(".", "-"))
-        act = partial(_act, operation, stage, operation.prepare(stage))
-        assert_killed(harness, act, Strike(SIGKILL, call, after=True))
-        assert harness.deployer().reconcile().failed == ()
-        assert stage.ends() in operation.ends
-        assert violations(harness.deployer()) == []
-        assert harness.leftovers() == []
-
-
 def replace_with(harness: Harness, answer: str) -> Act:
     """A deploy that wastes no time, of a model that gives that answer."""
     probes, drain = Probes(settle_s=0.05, startup_s=20), Drain(drain_s=0.05, grace_s=5)
@@ -100,10 +87,6 @@ def assert_serves(harness: Harness, server: ModelServer, answer: str) -> None:
     assert harness.ask(server) == Reply(200, answer, found.revision)
     assert violations(deployer) == []
     assert harness.leftovers() == []
-
-
-def _act(operation: Operation, stage: Stage, server: ModelServer | None, deployer: EngineModelDeployer) -> object:
-    return operation.act(stage, deployer, server)
 
 
 def _has(what: str, call: str, after: bool) -> bool:

@@ -1,4 +1,4 @@
-"""What scenarios 9, 26, 28, 34 and 35 rest on: what an engine and a gateway promise to any number of deployers."""
+"""What scenarios 9, 16, 26, 28, 34 and 35 rest on: what an engine and a gateway promise to any number of deployers."""
 
 import time
 from collections.abc import Callable
@@ -8,11 +8,11 @@ from uuid import uuid4
 
 import pytest
 
-from deployer.engine import Engine, Phase, Ref, Wanted, Workload, WorkloadSpec
+from deployer.engine import Engine, Health, Phase, Ref, Wanted, Workload, WorkloadSpec
 from deployer.errors import EngineError, RouteMoved, WorkloadExists
 from deployer.runtimes import runtime_of
 from deployer.testing.hammer import Reply
-from deployer.testing.harness import Harness
+from deployer.testing.harness import Harness, HarnessWithPorts
 
 AT_ONCE = 8
 ENOUGH_S = 0.5
@@ -29,6 +29,30 @@ def test_09_an_engine_deletes_nothing_that_runs(harness: Harness) -> None:
     server = harness.deployer().deploy_model(harness.config("v1"))
     with pytest.raises(EngineError):
         harness.deployer().engine.delete(_workload(harness).ref)
+    assert harness.ask(server) == Reply(200, "v1", 1)
+
+
+def test_16_what_has_not_come_to_listen_is_not_ready_because_a_stranger_answers(harness: HarnessWithPorts) -> None:
+    deployer = harness.deployer()
+    server = deployer.deploy_model(harness.config("v1", "hang"), timeout=0)
+    workload = _workload(harness)
+    assert workload.phase is Phase.RUNNING
+    with harness.impostor(workload):
+        assert harness.deployer().engine.probe([workload], ENOUGH_S)[workload.ref].health is not Health.READY
+        assert harness.deployer().reconcile(timeout=1).failed == ()
+        assert harness.deployer().gateway.routes() == {}
+    deployer.delete_model_server(server.uuid, force=True)
+
+
+def test_28_what_ended_since_it_was_seen_is_not_ready_because_a_stranger_answers(harness: HarnessWithPorts) -> None:
+    """Whoever was asked must run after the answer too."""
+    server = harness.deployer().deploy_model(harness.config("v1"))
+    seen = _workload(harness)
+    harness.kill(server)
+    with harness.impostor(seen):
+        assert harness.deployer().engine.probe([seen], ENOUGH_S)[seen.ref].health is not Health.READY
+        assert harness.deployer().find_model_server(running=True) == []
+    harness.deployer().reconcile()
     assert harness.ask(server) == Reply(200, "v1", 1)
 
 

@@ -60,8 +60,8 @@ def test_15_recreate_of_what_does_not_run_needs_no_room(harness: Harness) -> Non
 
 def test_15_recreate_counts_the_drain_of_the_old_revision_against_no_timeout(harness: Harness) -> None:
     deployer = harness.deployer()
-    server = deployer.deploy_model(harness.config("v1", drain=Drain(drain_s=4)))
-    deployer.deploy_model(harness.config("v2", **ALONE), replace=True, timeout=3)
+    server = deployer.deploy_model(harness.config("v1", drain=Drain(drain_s=8)))
+    deployer.deploy_model(harness.config("v2", **ALONE), replace=True, timeout=6)
     assert harness.ask(server) == Reply(200, "v2", 2)
 
 
@@ -79,7 +79,7 @@ def test_15_recreate_with_a_timeout_of_zero_starts_it_where_the_old_one_was(harn
     ("mode", "fields", "timeout", "error"),
     [
         ("exit", {}, 20, RevisionRefused),
-        ("hang", {}, 2, RolloutTimeout),
+        ("hang", {}, 6, RolloutTimeout),
         ("sick", {"probes": Probes(startup_s=1)}, 20, RevisionRefused),
     ],
 )

@@ -41,7 +41,7 @@ BAD = [
         fields={"probes": Probes(settle_s=2)},
     ),
     Bad("hang", RolloutTimeout, "not ready within 3 s", timeout=3),
-    Bad("sick", RolloutTimeout, "not ready within 3 s", timeout=3, log="serving"),
+    Bad("sick", RolloutTimeout, "not ready within 8 s", timeout=8, log="serving"),
     Bad("hang", RevisionRefused, "not ready within 1 s", fields={"probes": Probes(startup_s=1)}),
 ]
 

@@ -14,6 +14,7 @@ from deployer.server import ModelServer, State
 from deployer.testing.hammer import Reply
 from deployer.testing.process import ProcessHarness
 from deployer.testing.stranger import stranger
+from deployer.testing.suite.finding import found_running_in_time
 from tests.support.container import Container, container, why_none
 
 RECONCILE = methodcaller("reconcile")
@@ -56,7 +57,7 @@ def pid_there(harness: ProcessHarness, revision: int = 1) -> int:
 
 
 def test_what_runs_there_is_found_ready_from_here(harness: ProcessHarness, server: ModelServer) -> None:
-    assert harness.deployer().find_model_server(running=True) == [server]
+    assert found_running_in_time(harness, [server]) == [server]
     assert harness.ask(server) == Reply(200, "v1", 1)
     (workload,) = harness.deployer().engine.list()
     assert 0 < workload.age_s < 60

@@ -399,13 +399,13 @@ def test_the_configs_path_and_timeout_come_before_the_runtimes(engine: ProcessEn
 
 
 def test_one_that_hangs_is_silent_and_costs_the_others_nothing(engine: ProcessEngine) -> None:
-    hanging = started(engine, spec("--hang", probes=Probes(timeout_s=30)))
+    hanging = started(engine, spec("--hang", probes=Probes(timeout_s=60)))
     healthy = started(engine, spec(revision=2))
     until(lambda: list(engine.log(hanging.ref, 1)) == ["listening"])
     until(lambda: ready(engine, healthy))
     began = time.monotonic()
-    answers = engine.probe([hanging, healthy], 0.7)
-    assert time.monotonic() - began < 1.5
+    answers = engine.probe([hanging, healthy], 3)
+    assert time.monotonic() - began < 30
     assert answers[hanging.ref].health is Health.SILENT
     assert answers[healthy.ref].health is Health.READY
 

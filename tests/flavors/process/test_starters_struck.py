@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from signal import SIGKILL, SIGSTOP, Signals, raise_signal
 from typing import Any
@@ -61,9 +62,10 @@ def test_a_deploy_whose_starter_is_killed_starts_it_again(harness: ProcessHarnes
     server = elsewhere(harness, replace_with(harness, "v0"))
     with harness.hammer(server) as hammer:
         hammer.rest_s = REST_S
-        for point in POINTS:
-            elsewhere(harness, StarterStruck(replace_with(harness, point), point, SIGKILL))
-            assert_serves(harness, server, point)
+        for point, number in product(POINTS, TRIES):
+            wish = f"{point}-{number}"
+            elsewhere(harness, StarterStruck(replace_with(harness, wish), point, SIGKILL))
+            assert_serves(harness, server, wish)
     assert hammer.sent and hammer.failed == []
 
 

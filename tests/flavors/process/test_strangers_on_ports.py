@@ -11,6 +11,7 @@ from deployer.server import ModelServer, State
 from deployer.testing.hammer import Reply
 from deployer.testing.impostor import impostor
 from deployer.testing.process import ProcessHarness
+from deployer.testing.suite.finding import found_running_in_time
 
 
 @pytest.fixture
@@ -50,5 +51,5 @@ def test_a_dead_server_is_not_ready_because_a_stranger_answers_in_its_place(
         (found,) = harness.deployer().find_model_server()
         assert found.state is State.FAILED and "SIGKILL" in found.message
         assert harness.deployer().reconcile().failed == ()
-        assert harness.deployer().find_model_server(running=True) == [server]
+        assert found_running_in_time(harness, [server]) == [server]
         assert harness.ask(server) == Reply(200, "v1", 1)
