@@ -1,8 +1,13 @@
 """A server's history, from its records and from what is seen of it now; pure."""
 
+from deployer.engine import Health, Phase, Readiness, Wanted, Workload
+from deployer.gateway import NO_ROUTE
 from deployer.records.history import entry_of, merged
-from deployer.records.record import HistoryEntry, Outcome
+from deployer.records.record import HistoryEntry, Outcome, Record
 from deployer.rollout.view import Observed, ServerView
+
+AT_REST = "at rest"
+"""Of what the route named without an address: it served before it was stopped, or was stopped before it served."""
 
 
 def history_of(view: ServerView) -> tuple[HistoryEntry, ...]:
@@ -11,6 +16,23 @@ def history_of(view: ServerView) -> tuple[HistoryEntry, ...]:
     numbers = {entry.number for entry in remembered}
     seen = [_seen(view, o) for o in view.own if o.revision not in numbers or not _was_replaced(view, o)]
     return merged(remembered, seen)
+
+
+def remembers_serving(view: ServerView, record: Record) -> bool:
+    """Whether a later revision of that server remembers that this one took requests when it was made itself."""
+    if view.uuid != record.uuid:
+        return False
+    remembered = (entry for o in view.own for entry in o.workload.record.history if entry.number == record.revision)
+    return any(entry.outcome is Outcome.SERVED and not entry.reason for entry in remembered)
+
+
+def as_it_served(record: Record) -> ServerView:
+    """The server when that revision served, of which nothing but its record is left."""
+    ready = Observed(
+        Workload(record=record, wanted=Wanted.RUNNING, cause=record.cause, phase=Phase.RUNNING, address="", age_s=0),
+        Readiness(Health.READY),
+    )
+    return ServerView(record.server, NO_ROUTE, (ready,)).routed_to(ready.backend)
 
 
 def _was_replaced(view: ServerView, observed: Observed) -> bool:
@@ -27,7 +49,7 @@ def _outcome(view: ServerView, observed: Observed) -> tuple[Outcome, str]:
     if observed.refused:
         return Outcome.REFUSED, observed.workload.cause
     if view.serves(observed):
-        return Outcome.SERVED, ""
+        return Outcome.SERVED, "" if view.route.address_of(observed.revision) else AT_REST
     if _was_replaced(view, observed):
         return Outcome.SERVED, "replaced"
     if observed.revision <= view.route.high:
