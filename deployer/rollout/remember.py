@@ -6,9 +6,6 @@ from deployer.records.history import entry_of, merged
 from deployer.records.record import HistoryEntry, Outcome, Record
 from deployer.rollout.view import Observed, ServerView
 
-AT_REST = "at rest"
-"""Of what the route named without an address: it served before it was stopped, or was stopped before it served."""
-
 
 def history_of(view: ServerView) -> tuple[HistoryEntry, ...]:
     """Up to ten revisions, oldest first, with what became of each."""
@@ -19,11 +16,11 @@ def history_of(view: ServerView) -> tuple[HistoryEntry, ...]:
 
 
 def remembers_serving(view: ServerView, record: Record) -> bool:
-    """Whether a later revision of that server remembers that this one took requests when it was made itself."""
+    """Whether a later revision of that server remembers that this one served when it was made."""
     if view.uuid != record.uuid:
         return False
     remembered = (entry for o in view.own for entry in o.workload.record.history if entry.number == record.revision)
-    return any(entry.outcome is Outcome.SERVED and not entry.reason for entry in remembered)
+    return any(entry.outcome is Outcome.SERVED for entry in remembered)
 
 
 def as_it_served(record: Record) -> ServerView:
@@ -49,7 +46,7 @@ def _outcome(view: ServerView, observed: Observed) -> tuple[Outcome, str]:
     if observed.refused:
         return Outcome.REFUSED, observed.workload.cause
     if view.serves(observed):
-        return Outcome.SERVED, "" if view.route.address_of(observed.revision) else AT_REST
+        return Outcome.SERVED, ""
     if _was_replaced(view, observed):
         return Outcome.SERVED, "replaced"
     if observed.revision <= view.route.high:

@@ -204,7 +204,6 @@ def test_its_own_first_route_replaced_before_it_looked_again_it_is_told_that_it_
 
 
 def test_stopped_before_it_served_and_replaced_it_is_told_that_it_was_overtaken(harness: MemoryHarness) -> None:
-    """Though a route without an address named it."""
     deployer, other = harness.deployer(), harness.deployer()
     meddling.after(deployer.engine, "start", lambda: _stopped_and_replaced(harness, other))
     with pytest.raises(Superseded):
