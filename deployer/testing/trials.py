@@ -12,7 +12,7 @@ from deployer.records.names import platform_name
 from deployer.testing.faults import At, Call, Death, Effects, Failure, Freeze, Lateness, befall
 from deployer.testing.guard import Guard
 from deployer.testing.harness import Harness
-from deployer.testing.invariants import violations
+from deployer.testing.invariants import silences, violations
 from deployer.testing.meanwhile import MEANWHILE, Meanwhile
 from deployer.testing.operations import Operation, Stage
 from deployer.testing.told import Account, AFault, Told, of_kind
@@ -156,7 +156,8 @@ class Trier:
             return [f"the other one was told {error!r}"]
 
     def _seen_wrong(self) -> list[str]:
-        return [*self._guard.seen, *violations(self._harness.deployer()), *self._harness.leftovers()]
+        deployer = self._harness.deployer()
+        return [*self._guard.seen, *violations(deployer), *silences(deployer), *self._harness.leftovers()]
 
     def _of_serving(self, told: Told) -> list[str]:
         """What it says of what serves, held against how things stand as it is told."""
