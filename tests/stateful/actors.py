@@ -59,6 +59,11 @@ class Attempt:
         return any(fault.befell for fault in self.faults)
 
     @property
+    def others_moved(self) -> bool:
+        """Whether others may have, from its begin to its end: it stood still."""
+        return any(fault.befell for fault in self.faults if isinstance(fault, Freeze))
+
+    @property
     def failed(self) -> bool:
         """Whether a call of its deployer did."""
         return any(fault.befell for fault in self.faults if isinstance(fault, Failure))
