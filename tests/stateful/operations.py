@@ -279,7 +279,8 @@ class Reconcile:
             yield from _unexpected(told, attempt.error)
         elif not attempt.others_moved:
             yield from (f"{report.name}: {report.error}" for report in attempt.result.failed if not attempt.failed)
-            pending = [report for report in attempt.result.servers if report.pending and not told.lookout.awaited()]
+            excused = attempt.late or told.lookout.awaited()
+            pending = [report for report in attempt.result.servers if report.pending and not excused]
             yield from (f"{report.name} awaits: {report.pending}" for report in pending)
 
 
