@@ -15,7 +15,10 @@ from deployer.testing.trials import BEFALLINGS, Trial, Trier
 
 DEPLOYS = [operation for operation in OPERATIONS if isinstance(operation.act, Deploying)]
 DEPLOYS_OF_ONE = [operation for operation in DEPLOYS if not operation.raises and not operation.target]
-BREAKS_OFF = ["dies before", "fails for good", "loses its answer once", "loses its answers for good"]
+FAILURES = ["fails once", "loses its answer once", "fails for good", "loses its answers for good"]
+BEFALLS = [*FAILURES, "dies before", "is frozen before"]
+"""To die or stand still after a call is to do so before the next; to be late is to stand still while nobody acts."""
+BREAKS_OFF = [*FAILURES[1:], "dies before"]
 ALSO_MEANWHILE = [
     *((operation, "reconciles") for operation in OPERATIONS),
     *((operation, "reconciles, then replaces") for operation in DEPLOYS),
@@ -23,7 +26,7 @@ ALSO_MEANWHILE = [
 ]
 
 
-@pytest.mark.parametrize("befalling", BEFALLINGS)
+@pytest.mark.parametrize("befalling", BEFALLS)
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
 def test_whatever_befalls_a_deployer_at_any_call_a_reconcile_sets_right(
     tmp_path: Path, operation: Operation, befalling: str
@@ -45,7 +48,6 @@ def test_wherever_a_deploy_breaks_off_the_next_of_the_same_comes_to_its_end(
 def test_wherever_a_deployer_is_frozen_while_another_acts_it_is_told_the_truth(
     tmp_path: Path, operation: Operation, other: str
 ) -> None:
-    """To be frozen after a call is to be frozen before the next."""
     _try_at_each_call(tmp_path, operation, "is frozen before", Trier.with_reconcile, other)
 
 
