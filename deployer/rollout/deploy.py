@@ -14,6 +14,7 @@ from deployer.rollout.fate import Fate, fate_of
 from deployer.rollout.observe import PROBE_S
 from deployer.rollout.plan import superseded_by
 from deployer.rollout.platform import Platform
+from deployer.rollout.remember import as_it_served, remembers_serving
 from deployer.rollout.steps import Action, OnProgress, Step
 from deployer.rollout.view import Observed, ServerView
 from deployer.rollout.wait import HANGING_PAUSE_S, Deadline
@@ -68,9 +69,10 @@ class Deploy:
         while True:
             view = self._observer.look(claim.server, probe_s)
             probe_s = PROBE_S
-            fate = fate_of(view, claim.record.revision, claim.record.token, served is not None)
-            if fate is Fate.REPLACED and served:
-                return served
+            has_served = served is not None or remembers_serving(view, claim.record)
+            fate = fate_of(view, claim.record.revision, claim.record.token, has_served)
+            if fate is Fate.REPLACED:
+                return served or as_it_served(claim.record)
             if fate is Fate.SERVES:
                 served = view if served is None or _mine(view, claim).ready else served
             elif failure := self._failure(fate, view, claim, deadline):

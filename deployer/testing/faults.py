@@ -6,7 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
+from deployer.engine import Wanted
 from deployer.engine_deployer import EngineModelDeployer
+from deployer.records.record import Record
 
 CALLS = {
     "engine": ("list", "probe", "create", "mark", "start", "stop", "delete", "log", "sweep", "unreadable"),
@@ -79,6 +81,16 @@ def nth(name: str, n: int = 1) -> At:
     return at
 
 
+def named(name: str) -> At:
+    """Every call of that name."""
+    return lambda call: call.name == name
+
+
+def marking(wanted: Wanted) -> At:
+    """Every call that marks a workload so."""
+    return lambda call: call.name == "engine.mark" and call.args[1] is wanted
+
+
 def numbered(number: int) -> At:
     """The call of that number."""
     return lambda call: call.number == number
@@ -93,6 +105,23 @@ class Watch:
     def around(self, call: Call, do: Do) -> Any:
         self.calls.append(call)
         return do()
+
+
+@dataclass
+class Effects:
+    """Nothing befalls the deployer; its calls are noted once they took effect, where this stands innermost."""
+
+    calls: list[Call] = field(default_factory=list)
+
+    def around(self, call: Call, do: Do) -> Any:
+        done = do()
+        self.calls.append(call)
+        return done
+
+    @property
+    def created(self) -> list[Record]:
+        """Of the revisions that it made."""
+        return [call.args[0].record for call in self.calls if call.name == "engine.create"]
 
 
 class Killed(BaseException):
@@ -183,17 +212,23 @@ class Failure:
 
 @dataclass
 class Lateness:
-    """A call takes effect late."""
+    """A call takes effect late; where `after`, its answer comes late."""
 
     at: At
     seconds: float
+    after: bool = False
     befell: Call | None = None
 
     def around(self, call: Call, do: Do) -> Any:
-        if not self.befell and self.at(call):
-            self.befell = call
+        if self.befell or not self.at(call):
+            return do()
+        self.befell = call
+        if not self.after:
             time.sleep(self.seconds)
-        return do()
+            return do()
+        done = do()
+        time.sleep(self.seconds)
+        return done
 
 
 class _Numbers:

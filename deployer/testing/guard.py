@@ -3,12 +3,37 @@
 import threading
 from collections import defaultdict
 from collections.abc import Collection
+from dataclasses import dataclass, field
 
 from deployer.gateway import Route
 from deployer.records.names import platform_name
+from deployer.records.record import Record
 from deployer.server import ModelServer
 from deployer.testing.faults import Call, Do
 from deployer.testing.harness import Harness
+
+
+@dataclass
+class Traffic:
+    """Who took requests.
+
+    Attributes:
+        served: revisions that did, by the platform name of their server.
+        unrivalled: those that did before a later one was made.
+    """
+
+    served: dict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
+    unrivalled: dict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
+    _newest: dict[str, int] = field(default_factory=dict)
+
+    def made(self, record: Record) -> None:
+        """A revision was."""
+        self._newest[record.server] = max(record.revision, self._newest.get(record.server, 0))
+
+    def note(self, server: str, revisions: Collection[int]) -> None:
+        """Those take requests now."""
+        self.served[server].update(revisions)
+        self.unrivalled[server].update(r for r in revisions if r >= self._newest.get(server, 0))
 
 
 class Guard:
@@ -16,6 +41,7 @@ class Guard:
 
     Attributes:
         interrupted: names of servers that may fall silent, because somebody stops or deletes them.
+        traffic: what it saw take requests.
         seen: what it saw that must not be.
     """
 
@@ -28,12 +54,16 @@ class Guard:
         self._left: dict[str, set[int]] = defaultdict(set)
         self._high: dict[str, int] = {}
         self._servers: dict[str, ModelServer] = {}
+        self.traffic = Traffic()
         self.seen: list[str] = []
 
     def around(self, call: Call, do: Do) -> object:
         """Make the call, then look."""
         try:
-            return do()
+            done = do()
+            if call.name == "engine.create":
+                self.traffic.made(call.args[0].record)
+            return done
         finally:
             if call.changes:
                 self.look(str(call))
@@ -59,6 +89,7 @@ class Guard:
             wrong.append(f"{server}: the revisions {routed} take requests at once")
         self._high[server] = route.high
         self._left[server] |= set(range(1, route.high + 1)) - routed
+        self.traffic.note(server, [backend.revision for backend in route.split if backend.address])
         return wrong
 
     def _silent(self) -> list[str]:

@@ -6,16 +6,28 @@ from collections.abc import Iterator, Sequence
 from deployer.engine import Phase, Wanted, Workload
 from deployer.engine_deployer import EngineModelDeployer
 from deployer.gateway import NO_ROUTE, Route
+from deployer.rollout.plan import back_off_s, given_up
+from deployer.rollout.view import Observed
 
 
 def violations(deployer: EngineModelDeployer) -> list[str]:
     """What does not hold, of a platform on which nobody is at work."""
+    return [
+        *(text for server in _servers(deployer) for text in _of_server(*server)),
+        *(f"cannot be read: {unreadable}" for unreadable in deployer.unreadable()),
+    ]
+
+
+def silences(deployer: EngineModelDeployer) -> list[str]:
+    """What should serve and cannot, once a reconcile came to its end and nothing died since."""
+    return [text for server in _servers(deployer) for text in _of_wanted(*server)]
+
+
+def _servers(deployer: EngineModelDeployer) -> list[tuple[Route, Sequence[Workload]]]:
     routes, workloads = deployer.gateway.routes(), defaultdict[str, list[Workload]](list)
     for workload in deployer.engine.list():
         workloads[workload.ref.server].append(workload)
-    servers = sorted({*routes, *workloads})
-    found = [text for server in servers for text in _of_server(routes.get(server, NO_ROUTE), workloads[server])]
-    return found + [f"cannot be read: {unreadable}" for unreadable in deployer.unreadable()]
+    return [(routes.get(server, NO_ROUTE), workloads[server]) for server in sorted({*routes, *workloads})]
 
 
 def _of_server(route: Route, workloads: Sequence[Workload]) -> Iterator[str]:
@@ -46,3 +58,22 @@ def _is_kept(route: Route, workload: Workload, workloads: Sequence[Workload]) ->
     highest = max(w.revision for w in workloads)
     served = max(b.revision for b in route.split)
     return workload.wanted is Wanted.REFUSED and workload.revision == highest > served
+
+
+def _of_wanted(route: Route, workloads: Sequence[Workload]) -> Iterator[str]:
+    """Of what is marked running: it runs and is routed, unless it died so often that it rests."""
+    for workload in (w for w in workloads if w.wanted is Wanted.RUNNING and not _rests(w)):
+        address = route.address_of(workload.revision)
+        if workload.phase is not Phase.RUNNING:
+            yield f"should run and does not: {workload}"
+        if not route.names(workload.revision):
+            yield f"should serve and is not routed, by {route}: {workload}"
+        elif not address:
+            yield f"should serve and its URL says that it is stopped, by {route}: {workload}"
+        elif address != workload.address:
+            yield f"should serve at {workload.address}, and is routed to {address}: {workload}"
+
+
+def _rests(workload: Workload) -> bool:
+    observed = Observed(workload)
+    return given_up(observed) or back_off_s(observed) > 0

@@ -16,22 +16,28 @@ class Meanwhile:
     """One thing that another deployer does.
 
     Attributes:
+        name: in words.
         act: for the server whose name has that end; gives what went wrong, in words.
         answer: what the server's URL then answers, or its state; None where it is gone.
-        raises: what tells the frozen one of it.
+        raises: what tells the frozen one of it; nothing does where it only brings on what others began.
+        interrupts: whether the server may fall silent for it.
     """
 
+    name: str
     act: Callable[[Stage, EngineModelDeployer, str], list[str]]
-    answer: str | None
-    raises: type[DeployerError]
+    answer: str | None = None
+    raises: tuple[type[DeployerError], ...] = ()
+    interrupts: bool = False
 
     @property
-    def interrupts(self) -> bool:
-        """Whether the server may fall silent for it."""
-        return self.answer != OTHER
+    def helps(self) -> bool:
+        """Whether the frozen one comes to its end all the same."""
+        return not self.raises
 
     def end(self, operation: Operation) -> End:
         """How things stand where the frozen one came to nothing."""
+        if self.helps:
+            return operation.ends[0]
         others = {name: end for name, end in operation.ends[0].items() if name != operation.target}
         return others if self.answer is None else {**others, operation.target: self.answer}
 
@@ -53,12 +59,25 @@ def _delete(stage: Stage, deployer: EngineModelDeployer, target: str) -> list[st
     return [] if target not in stage.ends() else [f"it was deleted, and things stand as {stage.ends()}"]
 
 
+def _reconcile(stage: Stage, deployer: EngineModelDeployer, target: str) -> list[str]:
+    return [f"it was reconciled: {report.error}" for report in deployer.reconcile().failed]
+
+
+def _reconcile_then_replace(stage: Stage, deployer: EngineModelDeployer, target: str) -> list[str]:
+    return [*_reconcile(stage, deployer, target), *_replace(stage, deployer, target)]
+
+
 def _standing(stage: Stage, deployer: EngineModelDeployer, target: str) -> list[ModelServer]:
     return [server for server in deployer.find_model_server() if server.name == f"{stage.name}{target}"]
 
 
 MEANWHILE = {
-    "replaces": Meanwhile(_replace, OTHER, Superseded),
-    "stops": Meanwhile(_stop, STOPPED, ServerStopped),
-    "deletes": Meanwhile(_delete, None, Superseded),
+    meanwhile.name: meanwhile
+    for meanwhile in (
+        Meanwhile("replaces", _replace, OTHER, (Superseded,)),
+        Meanwhile("stops", _stop, STOPPED, (ServerStopped,), interrupts=True),
+        Meanwhile("deletes", _delete, None, (Superseded,), interrupts=True),
+        Meanwhile("reconciles", _reconcile),
+        Meanwhile("reconciles, then replaces", _reconcile_then_replace, OTHER, (Superseded,)),
+    )
 }

@@ -1,15 +1,16 @@
 """Everything that a deployer can be asked to do, with what stands before it and how it may end."""
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from deployer.config import Drain, ModelServerConfig, Probes
+from deployer.engine import Wanted
 from deployer.engine_deployer import EngineModelDeployer
 from deployer.errors import EngineError, RevisionRefused
 from deployer.server import ModelServer
-from deployer.testing.faults import Call, Watch, befall
+from deployer.testing.faults import At, Call, Watch, befall, marking, named
 from deployer.testing.harness import Harness
 
 End = Mapping[str, str]
@@ -64,7 +65,10 @@ class Operation:
         prepare: makes what must stand before; gives the server that it is about, if there is one yet.
         ends: how things may stand afterwards: first as they do if nothing befalls the deployer, then as they also
             may if something does.
+        turns: the calls that bring it on, in their order: once the last took effect, things come to stand as the first
+            of `ends` even where the deployer is killed, once the one before did, as the second; else as the last.
         raises: what tells that it came to its end; nothing does where it returns.
+        after_another: how things also may stand where another one replaced before it looked.
         interrupts: the servers that may rightly fall silent, by the end of their names.
         target: the end of the name of the server that another deploy would replace.
     """
@@ -74,8 +78,15 @@ class Operation:
     act: Act
     ends: tuple[End, ...]
     raises: tuple[type[BaseException], ...] = ()
+    turns: tuple[At, ...] = (named("engine.create"),)
+    after_another: tuple[End, ...] = ()
     interrupts: tuple[str, ...] = ()
     target: str = ""
+
+    def end_after(self, effects: Sequence[Call]) -> End:
+        """How things must stand where nothing but a reconcile has followed on those calls."""
+        left = [number for number, turn in enumerate(reversed(self.turns)) if any(map(turn, effects))]
+        return self.ends[left[0] if left else -1]
 
 
 @dataclass(frozen=True)
@@ -177,17 +188,25 @@ OPERATIONS = (
         interrupts=("",),
     ),
     Operation("deploy over a stopped server", _stopped, Deploying("v2"), ({"": "v2"}, {"": STOPPED})),
-    Operation("rollback", _two_revisions, _rollback, ({"": "v1"}, {"": "v2"})),
-    Operation("stop", _one, _stop, ({"": STOPPED}, {"": "v1"}), interrupts=("",)),
+    Operation("rollback", _two_revisions, _rollback, ({"": "v1"}, {"": "v2"}), after_another=({"": "v2"},)),
+    Operation("stop", _one, _stop, ({"": STOPPED}, {"": "v1"}), turns=(marking(Wanted.STOPPED),), interrupts=("",)),
     Operation(
         "stop during a rollout",
         _rollout_under_way,
         _stop,
-        ({"": STOPPED}, {"": "v2"}, {"": "v1"}),
+        ({"": STOPPED}, {"": "v1"}, {"": "v2"}),
+        turns=(named("gateway.write"), marking(Wanted.STOPPED)),
         interrupts=("",),
     ),
-    Operation("start", _stopped, _start, ({"": "v1"}, {"": STOPPED})),
-    Operation("delete", _one, _delete, ({}, {"": STOPPED}, {"": "v1"}), interrupts=("",)),
+    Operation("start", _stopped, _start, ({"": "v1"}, {"": STOPPED}), turns=(marking(Wanted.RUNNING),)),
+    Operation(
+        "delete",
+        _one,
+        _delete,
+        ({}, {"": STOPPED}, {"": "v1"}),
+        turns=(marking(Wanted.STOPPED), named("engine.delete")),
+        interrupts=("",),
+    ),
     Operation("reconcile", _dead_and_under_way, _reconcile, ({"": "v2", "-w": "w1"},)),
 )
 

@@ -1,30 +1,42 @@
 """One operation, one thing that befalls its deployer at one call, and what must hold afterwards."""
 
+import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from deployer.engine_deployer import EngineModelDeployer
-from deployer.errors import Conflict, DeployerError, EngineError, EngineUnavailable, RolloutError
-from deployer.testing.faults import At, Call, Death, Failure, Freeze, Killed, Lateness, befall
+from deployer.errors import DeployerError, EngineError, EngineUnavailable
+from deployer.gateway import NO_ROUTE
+from deployer.records.names import platform_name
+from deployer.testing.faults import At, Call, Death, Effects, Failure, Freeze, Lateness, befall
 from deployer.testing.guard import Guard
 from deployer.testing.harness import Harness
-from deployer.testing.invariants import violations
+from deployer.testing.invariants import silences, violations
 from deployer.testing.meanwhile import MEANWHILE, Meanwhile
-from deployer.testing.operations import End, Operation, Stage
+from deployer.testing.operations import Operation, Stage
+from deployer.testing.told import Account, AFault, Told, of_kind
 
 LATE_S = 0.05
 ENDS_WITHIN_S = 120.0
 POLL_S = 0.002
+SAYS_THAT_IT_SERVES = re.compile(r"Revision (\d+) serves")
 
-AFault = Death | Freeze | Failure | Lateness
-PASSING, LASTING = EngineUnavailable("a test lets it fail once"), EngineError("a test lets it fail for good")
+
+def _passing() -> EngineUnavailable:
+    """A new one each time: whoever raises it on adds what serves."""
+    return EngineUnavailable("a test lets it fail once")
+
+
+def _lasting() -> EngineError:
+    return EngineError("a test lets it fail for good")
+
 
 BEFALLINGS: dict[str, Callable[[At], AFault]] = {
-    "fails once": lambda at: Failure(at, PASSING),
-    "loses its answer once": lambda at: Failure(at, PASSING, after=True),
-    "fails for good": lambda at: Failure(at, LASTING, for_good=True),
-    "loses its answers for good": lambda at: Failure(at, LASTING, after=True, for_good=True),
+    "fails once": lambda at: Failure(at, _passing()),
+    "loses its answer once": lambda at: Failure(at, _passing(), after=True),
+    "fails for good": lambda at: Failure(at, _lasting(), for_good=True),
+    "loses its answers for good": lambda at: Failure(at, _lasting(), after=True, for_good=True),
     "is late": lambda at: Lateness(at, LATE_S),
     "dies before": Death,
     "dies after": lambda at: Death(at, after=True),
@@ -32,18 +44,6 @@ BEFALLINGS: dict[str, Callable[[At], AFault]] = {
     "is frozen after": lambda at: Freeze(at, after=True),
 }
 """What may befall a deployer at a call."""
-
-
-@dataclass(frozen=True)
-class Told:
-    """What a caller was told: what was returned, or raised."""
-
-    returned: object = None
-    raised: BaseException | None = None
-
-    def is_end_of(self, operation: Operation) -> bool:
-        """Whether it says that the operation came to its end."""
-        return isinstance(self.raised, operation.raises) if operation.raises else self.raised is None
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,7 @@ class Trier:
         self._meanwhile = meanwhile
         self._stage = Stage(harness, name)
         self._server = operation.prepare(self._stage)
+        self._effects = Effects()
         self._guard = Guard(harness)
         self._guard.interrupted = [f"{name}{end}" for end in operation.interrupts]
         self._guard.look("what stood before")
@@ -88,8 +89,19 @@ class Trier:
     def with_reconcile(self, fault: AFault) -> Trial:
         """Let it befall a deployer, then reconcile."""
         told, wrong = self._befall(fault)
-        failed = self._deployer().reconcile().failed
-        return self._trial(fault, told, [*wrong, *(f"reconcile: {report.error}" for report in failed)])
+        frozen = isinstance(fault, Freeze) and fault.befell is not None
+        wrong += [] if frozen else self._of_serving(told)
+        wrong += [f"reconcile: {report.error}" for report in self._deployer().reconcile().failed]
+        account = Account(
+            operation=self._operation,
+            fault=fault,
+            told=told,
+            ends=self._stage.ends(),
+            meanwhile=self._meanwhile if frozen else None,
+            effects=self._effects,
+            seen=self._guard.traffic,
+        )
+        return Trial(fault.befell, told, (*wrong, *account.wrong(), *self._seen_wrong()))
 
     def with_another_try(self, fault: AFault) -> Trial:
         """Let it befall a deployer, then let another one do the same.
@@ -97,17 +109,21 @@ class Trier:
         What is left of other servers than the one deployed to is for reconcile.
         """
         told, wrong = self._befall(fault)
+        wrong += [*of_kind(fault, told), *self._of_serving(told)]
         again = self._told(self._deployer())
         if self._operation.target:
             self._deployer().reconcile()
-        unlike = [] if again.is_end_of(self._operation) else [f"the next one was told {again}"]
-        return self._trial(fault, told, [*wrong, *unlike])
+        if not again.is_end_of(self._operation):
+            wrong.append(f"the next one was told {again}")
+        if (ends := self._stage.ends()) != self._operation.ends[0]:
+            wrong.append(f"the next one came to its end, and things stand as {ends}")
+        return Trial(fault.befell, told, (*wrong, *self._seen_wrong()))
 
     def _deployer(self) -> EngineModelDeployer:
         return befall(self._harness.deployer(), self._guard)
 
     def _befall(self, fault: AFault) -> tuple[Told, list[str]]:
-        victim = befall(befall(self._harness.deployer(), fault), self._guard)
+        victim = befall(befall(befall(self._harness.deployer(), self._effects), fault), self._guard)
         if isinstance(fault, Freeze):
             return self._while_frozen(victim, fault)
         return self._told(victim), []
@@ -139,34 +155,14 @@ class Trier:
         except DeployerError as error:
             return [f"the other one was told {error!r}"]
 
-    def _trial(self, fault: AFault, told: Told, wrong: list[str]) -> Trial:
-        ends, frozen = self._stage.ends(), isinstance(fault, Freeze) and fault.befell is not None
-        wrong += [*self._guard.seen, *violations(self._harness.deployer()), *self._harness.leftovers()]
-        meanwhile = self._meanwhile if frozen else None
-        wrong += [
-            *_of_ends(self._operation, ends, meanwhile),
-            *_of_truth(self._operation, fault, told, ends, meanwhile),
-        ]
-        return Trial(fault.befell, told, tuple(wrong))
+    def _seen_wrong(self) -> list[str]:
+        deployer = self._harness.deployer()
+        return [*self._guard.seen, *violations(deployer), *silences(deployer), *self._harness.leftovers()]
 
-
-def _of_ends(operation: Operation, ends: End, meanwhile: Meanwhile | None) -> list[str]:
-    allowed = [*operation.ends, *([meanwhile.end(operation)] if meanwhile else [])]
-    return [] if ends in allowed else [f"things stand as {ends}, and may only as one of {allowed}"]
-
-
-def _of_truth(operation: Operation, fault: AFault, told: Told, ends: End, meanwhile: Meanwhile | None) -> list[str]:
-    """What its caller was told, held against how things stand."""
-    if isinstance(told.raised, Killed):
-        return [] if isinstance(fault, Death) else ["it is dead, and nobody killed it"]
-    if told.raised and (isinstance(told.raised, Conflict) or not isinstance(told.raised, DeployerError)):
-        return [f"its caller was told {told.raised!r}"]
-    if meanwhile:
-        overtaken = isinstance(told.raised, meanwhile.raises) and ends != meanwhile.end(operation)
-        return [f"its caller was told {told.raised!r}, and things stand as {ends}"] if overtaken else []
-    if told.is_end_of(operation):
-        return [] if ends == operation.ends[0] else [f"it told of its end, and things stand as {ends}"]
-    if isinstance(fault, Lateness) or fault.befell is None:
-        return [f"nothing failed, and its caller was told {told}"]
-    closed = isinstance(told.raised, RolloutError) and len(operation.ends) > 1
-    return [f"its caller was told {told.raised!r}, and it serves"] if closed and ends == operation.ends[0] else []
+    def _of_serving(self, told: Told) -> list[str]:
+        """What it says of what serves, held against how things stand as it is told."""
+        said = SAYS_THAT_IT_SERVES.match(getattr(told.raised, "serving", ""))
+        server = platform_name(f"{self._stage.name}{self._operation.target}")
+        route = self._harness.deployer().gateway.routes().get(server, NO_ROUTE)
+        untrue = said and not route.address_of(int(said[1]))
+        return [f"its caller was told {told.raised!r}, and the route is {route}"] if untrue else []

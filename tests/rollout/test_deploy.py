@@ -18,6 +18,7 @@ from deployer.errors import (
     Superseded,
     WorkloadExists,
 )
+from deployer.flavors.memory.deployer import MemoryModelDeployer
 from deployer.server import ModelServer, State
 from deployer.testing.faults import Death, Killed, befall, nth
 from deployer.testing.hammer import Reply
@@ -178,6 +179,45 @@ def test_what_was_closed_and_not_marked_is_nothing_to_roll_back_to(harness: Memo
     assert harness.ask(server) == Reply(200, "v3", 3)
     assert harness.deployer().rollback(server.uuid).revision == 4
     assert harness.ask(server) == Reply(200, "v1", 4)
+
+
+# ---- what serves by another's hand
+
+
+def test_routed_by_a_reconcile_and_replaced_before_it_looked_again_it_is_told_that_it_served(
+    harness: MemoryHarness,
+) -> None:
+    deployer, other = harness.deployer(), harness.deployer()
+    first = deployer.deploy_model(harness.config("v1"), replace=True)
+    meddling.after(deployer.engine, "create", lambda: _reconciled_and_replaced(harness, other))
+    server = deployer.deploy_model(harness.config("v2"), replace=True, timeout=5)
+    assert (server.uuid, server.revision, server.state) == (first.uuid, 2, State.READY)
+    assert (only_server(harness).revision, running(harness)) == (3, [3])
+
+
+def test_its_own_first_route_replaced_before_it_looked_again_it_is_told_that_it_served(harness: MemoryHarness) -> None:
+    deployer, other = harness.deployer(), harness.deployer()
+    v2 = harness.config("v2")
+    meddling.after(deployer.gateway, "write", lambda: other.deploy_model(v2, replace=True))
+    server = deployer.deploy_model(harness.config("v1"), replace=True, timeout=5)
+    assert (server.revision, server.state, only_server(harness).revision) == (1, State.READY, 2)
+
+
+def test_stopped_before_it_served_and_replaced_it_is_told_that_it_was_overtaken(harness: MemoryHarness) -> None:
+    deployer, other = harness.deployer(), harness.deployer()
+    meddling.after(deployer.engine, "start", lambda: _stopped_and_replaced(harness, other))
+    with pytest.raises(Superseded):
+        deployer.deploy_model(harness.config("v1", delay_s=30), replace=True, timeout=5)
+
+
+def _reconciled_and_replaced(harness: MemoryHarness, other: MemoryModelDeployer) -> None:
+    assert other.reconcile().failed == ()
+    other.deploy_model(harness.config("v3"), replace=True)
+
+
+def _stopped_and_replaced(harness: MemoryHarness, other: MemoryModelDeployer) -> None:
+    other.stop_model_server(only_server(harness).uuid)
+    other.deploy_model(harness.config("v2"), replace=True)
 
 
 # ---- what stands behind the name

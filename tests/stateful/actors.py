@@ -9,18 +9,22 @@ from typing import Any
 from deployer.engine import Ref
 from deployer.engine_deployer import EngineModelDeployer
 from deployer.errors import EngineError, EngineUnavailable
-from deployer.testing.faults import At, Call, Death, Do, Failure, Freeze, Killed, befall
+from deployer.testing.faults import At, Call, Death, Do, Failure, Freeze, Killed, Lateness, befall
 
 HALTS_WITHIN_S = 60.0
 
 BLIP = EngineUnavailable("a test lets it fail, as it may once")
 REFUSAL = EngineError("a test lets it fail for good")
-FAULTS: dict[str, Callable[[At, bool], Freeze | Death | Failure]] = {
+LATE_S = 150.0
+"""Longer than any caller of theirs is patient."""
+AFault = Freeze | Death | Failure | Lateness
+FAULTS: dict[str, Callable[[At, bool], AFault]] = {
     "freezes": Freeze,
     "dies": Death,
     "fails once": lambda at, after: Failure(at, BLIP, after),
     "fails again and again": lambda at, after: Failure(at, BLIP, after, for_good=True),
     "is refused": lambda at, after: Failure(at, REFUSAL, after, for_good=True),
+    "is late": lambda at, after: Lateness(at, LATE_S, after),
     "is interrupted": lambda at, after: Failure(at, KeyboardInterrupt(), after),
 }
 
@@ -33,7 +37,7 @@ class Plight:
     call: int
     after: bool
 
-    def fault(self, begins_at: int) -> Freeze | Death | Failure:
+    def fault(self, begins_at: int) -> AFault:
         return FAULTS[self.what](lambda call: call.number == begins_at + self.call, self.after)
 
 
@@ -46,7 +50,7 @@ class Attempt:
         halted: set whenever its deployer stands still, or is done.
     """
 
-    faults: Sequence[Freeze | Death | Failure]
+    faults: Sequence[AFault]
     created: list[Ref] = field(default_factory=list)
     result: Any = None
     error: BaseException | None = None
@@ -57,6 +61,16 @@ class Attempt:
     def disturbed(self) -> bool:
         """Whether anything befell its deployer."""
         return any(fault.befell for fault in self.faults)
+
+    @property
+    def others_moved(self) -> bool:
+        """Whether others may have, from its begin to its end: it stood still."""
+        return any(fault.befell for fault in self.faults if isinstance(fault, Freeze))
+
+    @property
+    def late(self) -> bool:
+        """Whether a call of its deployer was."""
+        return any(fault.befell for fault in self.faults if isinstance(fault, Lateness))
 
     @property
     def failed(self) -> bool:

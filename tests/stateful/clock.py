@@ -13,7 +13,7 @@ from deployer.rollout.wait import Deadline
 
 READ_S = 0.001
 SHORTEST_SLEEP_S = 0.2
-READERS = ("deployer.rollout.", "deployer.flavors.memory.", "tenacity.nap")
+READERS = ("deployer.rollout.", "deployer.flavors.memory.", "deployer.testing.faults", "tenacity.nap")
 
 
 class Clock:

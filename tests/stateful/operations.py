@@ -187,7 +187,7 @@ class Stop:
         attempt, server = told.attempt, told.server(self.uuid)
         match attempt.error:
             case None:
-                if not attempt.disturbed:
+                if not attempt.others_moved:
                     yield from (f"{made} runs" for made in told.lookout.running() if made.uuid == self.uuid)
                     if server is None or server.state not in (State.STOPPED, State.FAILED):
                         yield f"stopped, and is {server and server.state}"
@@ -221,7 +221,7 @@ class Start:
             case None:
                 routed = told.lookout.routed(self.uuid)
                 ready = server is not None and server.state is State.READY
-                if not attempt.disturbed and self.timeout and not ready and (routed is None or routed.good):
+                if not attempt.others_moved and self.timeout and not ready and (routed is None or routed.good):
                     yield f"started, and is {server}"
             case ServerNotFound():
                 yield from _untrue_of_absence(told, self.uuid)
@@ -250,7 +250,7 @@ class Delete:
     def untrue(self, told: Told) -> Iterator[str]:
         match told.attempt.error:
             case None:
-                if not told.attempt.disturbed and told.server(self.uuid):
+                if not told.attempt.others_moved and told.server(self.uuid):
                     yield "deleted, and stands"
             case ServerNotFound() if not self.force:
                 yield from _untrue_of_absence(told, self.uuid)
@@ -277,9 +277,10 @@ class Reconcile:
         attempt = told.attempt
         if attempt.error:
             yield from _unexpected(told, attempt.error)
-        elif not attempt.disturbed:
-            yield from (f"{report.name}: {report.error}" for report in attempt.result.failed)
-            pending = [report for report in attempt.result.servers if report.pending and not told.lookout.awaited()]
+        elif not attempt.others_moved:
+            yield from (f"{report.name}: {report.error}" for report in attempt.result.failed if not attempt.failed)
+            excused = attempt.late or told.lookout.awaited()
+            pending = [report for report in attempt.result.servers if report.pending and not excused]
             yield from (f"{report.name} awaits: {report.pending}" for report in pending)
 
 

@@ -221,6 +221,8 @@ class Deployers(RuleBasedStateMachine):
     def _follow_up(self, actor: Actor) -> None:
         attempt = actor.attempt
         assert attempt
+        if attempt.late:
+            self._reckoning.time_passes()
         if actor.busy:
             return
         self._reckoning.end(self._cases.pop(actor), attempt)

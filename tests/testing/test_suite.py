@@ -12,7 +12,7 @@ from deployer.gateway import Backend
 from deployer.testing import suite
 from deployer.testing.hammer import FELL_SILENT, Hammer, Reply
 from deployer.testing.harness import Trait
-from deployer.testing.invariants import violations
+from deployer.testing.invariants import silences, violations
 from deployer.testing.memory import MemoryHarness
 from deployer.testing.suite.applicable import NOT_APPLICABLE, reason
 
@@ -89,6 +89,39 @@ def test_what_is_left_over_is_seen(harness: MemoryHarness) -> None:
         )
     gateway.write("churn", gateway.routes()["churn"].split, 2, gateway.routes()["churn"].tag)
     assert any("left over" in text for text in violations(deployer))
+
+
+def test_what_should_serve_and_does_serves_in_silence(harness: MemoryHarness) -> None:
+    assert silences(harness.deployer()) == []
+
+
+def test_what_should_run_and_is_dead_is_seen_unless_it_rests(harness: MemoryHarness) -> None:
+    deployer = harness.deployer()
+    (server,) = deployer.find_model_server()
+    harness.kill(server)
+    assert any("should run and does not" in text for text in silences(deployer))
+    deployer.platform.workloads["churn", 1].starts = 3
+    assert silences(deployer) == [], "it is brought back later"
+
+
+@pytest.mark.parametrize(
+    ("address", "seen"),
+    [("", "its URL says that it is stopped"), ("memory://elsewhere", "is routed to memory://elsewhere")],
+)
+def test_what_should_serve_and_is_routed_elsewhere_is_seen(harness: MemoryHarness, address: str, seen: str) -> None:
+    gateway = harness.deployer().gateway
+    route = gateway.routes()["churn"]
+    gateway.write("churn", (replace(route.split[0], address=address),), 1, route.tag)
+    assert any(seen in text for text in silences(harness.deployer()))
+
+
+def test_what_should_serve_and_has_no_route_is_seen_and_what_its_user_stopped_is_not(harness: MemoryHarness) -> None:
+    deployer = harness.deployer()
+    deployer.platform.routes.by_server.clear()
+    assert any("is not routed" in text for text in silences(deployer))
+    (server,) = deployer.find_model_server()
+    deployer.stop_model_server(server.uuid)
+    assert silences(deployer) == []
 
 
 def test_a_hammer_counts_what_it_sent_and_what_failed() -> None:
