@@ -5,12 +5,12 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from uuid import UUID
 
-from deployer import provenance, registry
+from deployer import provenance, registry, secrets
 from deployer.base import BaseModelDeployer
 from deployer.config import ModelServerConfig
 from deployer.engine import Engine, KeepsLogs, ReportsUnreadable, Sweeps, Unreadable
 from deployer.errors import InvalidRequest, ServerNotFound, Unsupported
-from deployer.gateway import Gateway
+from deployer.gateway import ChecksTokens, Gateway
 from deployer.prepare import Preparer
 from deployer.records.history import rollback_target
 from deployer.records.record import HistoryEntry
@@ -40,11 +40,13 @@ class EngineModelDeployer(BaseModelDeployer):
 
     Attributes:
         on_progress: called for each step, when it begins and when it is done; from several threads in reconcile.
+        token: reference to the token that callers of its servers must show; empty where they need none.
         keep_models: how many revisions of each server keep their model's bytes.
     """
 
     on_progress: OnProgress = staticmethod(ignore)
     keep_models: int = 3
+    token: str = ""
 
     @property
     @abstractmethod
@@ -210,7 +212,7 @@ class EngineModelDeployer(BaseModelDeployer):
 
     @cached_property
     def _preparer(self) -> Preparer:
-        return Preparer(self.store, self.check, self._tell)
+        return Preparer(self.store, self.check, self._access, self._tell)
 
     @cached_property
     def _lifecycle(self) -> Lifecycle:
@@ -227,7 +229,17 @@ class EngineModelDeployer(BaseModelDeployer):
         return self._server(deploy.deploy(wish, deadline))
 
     def _server(self, view: ServerView) -> ModelServer:
-        return registry.model_server(view, self.gateway.url(view.server))
+        return registry.model_server(view, self.gateway.url(view.server), self.token)
+
+    def _access(self, config: ModelServerConfig) -> str:
+        """The gateway's entry of the config's own token, read now; empty where it has none."""
+        if config.access is None:
+            return ""
+        if not isinstance(self.gateway, ChecksTokens):
+            raise Unsupported(
+                f"The flavor {self.FLAVOR} cannot ask callers for a token.", hint="Leave the section `access` out."
+            )
+        return self.gateway.entry_of(secrets.resolved("access", config.access.token))
 
     def _tell(self, progress: Progress) -> None:
         self.on_progress(progress)

@@ -1,12 +1,14 @@
 """The contract of a gateway: what gives a model server its one URL."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 Tag = str
 """Names one version of a route; empty where there is no route."""
 
 REVISION_HEADER = "Model-Server-Revision"
+TOKEN_USER = "token"
+"""Of HTTP Basic authentication, in which a token is the password."""
 
 
 @dataclass(frozen=True)
@@ -17,12 +19,14 @@ class Backend:
         address: base URL of its workload; empty while it is stopped, which answers 503 at once.
         stamps_revision: its answers carry the header Model-Server-Revision without the gateway.
         weight: its share of the traffic, relative to the other backends' weights.
+        access: the gateway's own `entry_of` the token that callers must show; empty: as all its servers.
     """
 
     revision: int
     address: str
     stamps_revision: bool = False
     weight: int = 1
+    access: str = ""
 
 
 Split = tuple[Backend, ...]
@@ -95,5 +99,18 @@ class Gateway(Protocol):
 
         Raises:
             RouteMoved: it does not.
+        """
+        ...
+
+
+@runtime_checkable
+class ChecksTokens(Protocol):
+    """A gateway that can ask callers of one server for a token of its own."""
+
+    def entry_of(self, token: str) -> str:
+        """What a backend's `access` says of that token: never the token itself.
+
+        Raises:
+            InvalidConfig: the token will not do; the message does not show it.
         """
         ...
