@@ -10,7 +10,7 @@ from deployer.base import BaseModelDeployer
 from deployer.config import ModelServerConfig
 from deployer.engine import Engine, KeepsLogs, ReportsUnreadable, Sweeps, Unreadable
 from deployer.errors import InvalidRequest, ServerNotFound, Unsupported
-from deployer.gateway import ChecksTokens, Gateway
+from deployer.gateway import ChecksTokens, Gateway, MeasuresTraffic, Traffic
 from deployer.prepare import Preparer
 from deployer.records.history import rollback_target
 from deployer.records.record import HistoryEntry
@@ -164,6 +164,20 @@ class EngineModelDeployer(BaseModelDeployer):
         if not isinstance(self.engine, KeepsLogs):
             raise Unsupported(f"The flavor {self.FLAVOR} keeps no logs.")
         return self.engine.log(chosen.ref, tail, follow)
+
+    def traffic(self) -> dict[UUID, Traffic]:
+        """What the gateway counted of each server since its route last changed, by UUID.
+
+        Servers that nobody called since are left out, all of them where the gateway does not count.
+
+        Raises:
+            GatewayDown: it does not answer.
+        """
+        if not isinstance(self.gateway, MeasuresTraffic):
+            return {}
+        counted = self.gateway.traffic()
+        speaking = {view.server: view.speaking for view in self._observer.read_all() if view.server in counted}
+        return {o.workload.record.uuid: counted[server] for server, o in speaking.items() if o}
 
     def reconcile(self, timeout: int = 300) -> Report:
         """Bring every server to what it should be: finish rollouts, bring back what died, remove what is left over.

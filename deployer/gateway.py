@@ -1,5 +1,6 @@
 """The contract of a gateway: what gives a model server its one URL."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -112,5 +113,42 @@ class ChecksTokens(Protocol):
 
         Raises:
             InvalidConfig: the token will not do; the message does not show it.
+        """
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Traffic:
+    """What a gateway counted of one server since its route last changed.
+
+    Attributes:
+        answers: how many, by class of status: 2xx, 4xx, 5xx.
+        p50_s, p95_s, p99_s: quantiles of their durations in seconds, as finely as they were counted.
+    """
+
+    answers: Mapping[str, int]
+    p50_s: float | None
+    p95_s: float | None
+    p99_s: float | None
+
+    @property
+    def requests(self) -> int:
+        return sum(self.answers.values())
+
+    @property
+    def errors(self) -> int:
+        """Those that the server, or the gateway for it, could not answer."""
+        return self.answers.get("5xx", 0)
+
+
+@runtime_checkable
+class MeasuresTraffic(Protocol):
+    """A gateway that counts what passes through it."""
+
+    def traffic(self) -> dict[str, Traffic]:
+        """By server; those that nobody called are left out.
+
+        Raises:
+            GatewayDown: it does not answer.
         """
         ...

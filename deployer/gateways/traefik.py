@@ -8,8 +8,8 @@ from pathlib import Path
 
 from deployer.engine import Unreadable
 from deployer.errors import GatewayDown, InvalidConfig, RouteMoved
-from deployer.gateway import Route, Split, Tag
-from deployer.gateways import traefik_access
+from deployer.gateway import Route, Split, Tag, Traffic
+from deployer.gateways import traefik_access, traefik_metrics
 from deployer.gateways.files import locked, storage
 from deployer.gateways.swap import serving
 from deployer.gateways.traefik_admin import Router, TraefikAdmin
@@ -146,6 +146,10 @@ class TraefikGateway:
         except NoAnswer as error:
             what = f"the gateway's metrics cannot be had: {error.reason}"
             raise GatewayDown(what, hint="a deploy or a reconcile starts the gateway") from None
+
+    def traffic(self) -> dict[str, Traffic]:
+        """What the proxy counted of each server since its route last changed; see `MeasuresTraffic`."""
+        return traefik_metrics.traffic(self.metrics())
 
     def shutdown(self, grace_s: float = 10) -> None:
         """End the proxy: every URL goes down until `ensure`. Routes and ports are kept."""

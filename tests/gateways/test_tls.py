@@ -46,7 +46,7 @@ def issue(folder: Path, name: str) -> Certificate:
 
 
 def shown_at(url: str) -> bytes:
-    port = int(url.split(":")[2].split("/")[0])
+    port = int(url.split(":")[2].split("/", maxsplit=1)[0])
     return ssl.PEM_cert_to_DER_cert(ssl.get_server_certificate(("127.0.0.1", port)))
 
 
