@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -56,7 +56,7 @@ def watch(session: "Session", find: Find, interval_s: float) -> None:
     deployer = session.deployer
     traffic = deployer.traffic if isinstance(deployer, EngineModelDeployer) else dict
     before: Look | None = None
-    with _shown(session.as_json) as show:
+    with suppress(KeyboardInterrupt), _shown(session.as_json) as show:
         for _ in _each(interval_s):
             look = Look(find(), traffic())
             show(look, before)
@@ -64,14 +64,11 @@ def watch(session: "Session", find: Find, interval_s: float) -> None:
 
 
 def _each(interval_s: float) -> Iterator[None]:
-    """At once, and then each so many seconds; an interruption ends it."""
-    try:
-        while True:
-            began = time.monotonic()
-            yield
-            time.sleep(max(0.0, interval_s - (time.monotonic() - began)))
-    except KeyboardInterrupt:
-        return
+    """At once, and then each so many seconds."""
+    while True:
+        began = time.monotonic()
+        yield
+        time.sleep(max(0.0, interval_s - (time.monotonic() - began)))
 
 
 @contextmanager

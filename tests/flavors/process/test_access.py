@@ -26,9 +26,7 @@ def harness(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Process
 
 
 def guarded(harness: ProcessHarness) -> ProcessModelDeployer:
-    settings = ProcessSettings(
-        state_dir=harness.state_dir, gateway_port=harness.gateway_port, token="env:COMMON_TOKEN"
-    )
+    settings = ProcessSettings(state_dir=harness.state_dir, gateway_port=harness.gateway_port, token="env:COMMON_TOKEN")
     return ProcessModelDeployer(settings)
 
 
