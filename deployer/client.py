@@ -1,12 +1,15 @@
 """Asks a model server for predictions."""
 
+import base64
 import json
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from deployer import secrets
 from deployer.errors import InvalidRequest, PredictionFailed, ServerStopped, UnknownName
+from deployer.gateway import TOKEN_USER
 from deployer.http import Answer, NoAnswer, request
 from deployer.plain import is_frame, plain, split
 from deployer.runtimes import command, mlflow
@@ -29,18 +32,20 @@ class Protocol:
     prediction: Callable[[Any], Any]
 
 
-def predict(server: ModelServer, data: Any, timeout: float = 60) -> Any:
+def predict(server: ModelServer, data: Any, timeout: float = 60, token: str = "") -> Any:
     """What the model server predicts for `data`.
 
     Args:
         data: lists, dicts, numpy arrays or pandas objects; a dict that is a request of the server's protocol
             already is sent as it is. Missing numbers are sent as null, dates in ISO 8601, bytes in base 64.
         timeout: seconds for the whole request.
+        token: reference to the token to show (env:NAME, file:/path, prefect:block/name); the server's own when empty.
 
     Raises:
         ServerStopped: the server is stopped; nothing was sent.
         PredictionFailed: it answered with an error, or not at all.
         InvalidRequest: the data cannot be sent as JSON; nothing was sent.
+        SecretUnresolved: the token cannot be had here; nothing was sent.
     """
     if server.state is State.STOPPED:
         raise ServerStopped(f"The model server {server.name!r} is stopped.", hint=f"Start it: {_cli('start', server)}")
@@ -48,7 +53,16 @@ def predict(server: ModelServer, data: Any, timeout: float = 60) -> Any:
         raise InvalidRequest(f"A timeout of {timeout:g} s leaves no time to answer.", hint="Give a positive number.")
     protocol = _protocol(server)
     body = json.dumps(protocol.question(data), allow_nan=False).encode()
-    return protocol.prediction(_content(server, _ask(server, body, timeout)))
+    headers = {"Content-Type": "application/json", "Accept": "application/json", **_shown(token or server.token)}
+    return protocol.prediction(_content(server, _ask(server, body, headers, timeout)))
+
+
+def _shown(token: str) -> dict[str, str]:
+    """The header that shows a token, read now."""
+    if not token:
+        return {}
+    shown = base64.b64encode(f"{TOKEN_USER}:{secrets.resolved('the call', token)}".encode()).decode()
+    return {"Authorization": f"Basic {shown}"}
 
 
 def _protocol(server: ModelServer) -> Protocol:
@@ -61,8 +75,7 @@ def _protocol(server: ModelServer) -> Protocol:
         ) from None
 
 
-def _ask(server: ModelServer, body: bytes, timeout: float) -> Answer:
-    headers = {"Content-Type": "application/json", "Accept": "application/json"}
+def _ask(server: ModelServer, body: bytes, headers: dict[str, str], timeout: float) -> Answer:
     try:
         answer = request("POST", server.prediction_url, body=body, headers=headers, timeout_s=timeout)
     except NoAnswer as error:
@@ -102,6 +115,8 @@ def _refused(server: ModelServer, answer: Answer) -> PredictionFailed:
 def _what_to_do(server: ModelServer, status: int) -> str:
     if status in (502, 503, 504):
         return f"It is stopped, starting or overloaded. See how it is: {_cli('describe', server)}"
+    if status in (401, 403):
+        return "It asks for a token: give a reference to it (token=, or the deployer's setting `token`)."
     if status in (404, 405):
         return f"See whether {server.prediction_url} is where it predicts: {_cli('describe', server)}"
     if status < 500:

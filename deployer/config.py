@@ -47,6 +47,12 @@ def _secret_references(values: dict[str, str]) -> dict[str, str]:
     return values
 
 
+def _secret_reference(reference: str) -> str:
+    if not SECRET_REFERENCE.fullmatch(reference):
+        raise ValueError("give a reference (env:NAME, file:/path, prefect:block/name), never the token itself")
+    return reference
+
+
 PlainText = Annotated[str, AfterValidator(_plain_text)]
 Name = Annotated[str, AfterValidator(_name)]
 
@@ -83,6 +89,15 @@ class Drain(Section):
     )
     grace_s: float = Field(
         default=30, ge=0, title="Grace seconds", description="How long it may finish what it has before it is killed."
+    )
+
+
+class Access(Section):
+    """Who may call the server."""
+
+    token: Annotated[str, AfterValidator(_secret_reference)] = Field(
+        title="Token",
+        description="Reference to the token that callers must show: env:NAME, file:/path, prefect:block/name.",
     )
 
 
@@ -146,6 +161,9 @@ class ModelServerConfig(BaseModel):
     )
     probes: Probes | None = Field(default=None, title="Probes", description="How it is told whether it is ready.")
     drain: Drain | None = Field(default=None, title="Drain", description="How an old revision ends.")
+    access: Access | None = Field(
+        default=None, title="Access", description="Who may call it, where that is not as for all servers there."
+    )
     provenance: Provenance | None = Field(
         default=None, title="Provenance", description="Where it came from; the Prefect run's when empty."
     )

@@ -5,12 +5,12 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from uuid import UUID
 
-from deployer import provenance, registry
+from deployer import provenance, registry, secrets
 from deployer.base import BaseModelDeployer
 from deployer.config import ModelServerConfig
 from deployer.engine import Engine, KeepsLogs, ReportsUnreadable, Sweeps, Unreadable
 from deployer.errors import InvalidRequest, ServerNotFound, Unsupported
-from deployer.gateway import Gateway
+from deployer.gateway import ChecksTokens, Gateway, MeasuresTraffic, Traffic
 from deployer.prepare import Preparer
 from deployer.records.history import rollback_target
 from deployer.records.record import HistoryEntry
@@ -40,11 +40,13 @@ class EngineModelDeployer(BaseModelDeployer):
 
     Attributes:
         on_progress: called for each step, when it begins and when it is done; from several threads in reconcile.
+        token: reference to the token that callers of its servers must show; empty where they need none.
         keep_models: how many revisions of each server keep their model's bytes.
     """
 
     on_progress: OnProgress = staticmethod(ignore)
     keep_models: int = 3
+    token: str = ""
 
     @property
     @abstractmethod
@@ -163,6 +165,20 @@ class EngineModelDeployer(BaseModelDeployer):
             raise Unsupported(f"The flavor {self.FLAVOR} keeps no logs.")
         return self.engine.log(chosen.ref, tail, follow)
 
+    def traffic(self) -> dict[UUID, Traffic]:
+        """What the gateway counted of each server since its route last changed, by UUID.
+
+        Servers that nobody called since are left out, all of them where the gateway does not count.
+
+        Raises:
+            GatewayDown: it does not answer.
+        """
+        if not isinstance(self.gateway, MeasuresTraffic):
+            return {}
+        counted = self.gateway.traffic()
+        speaking = {view.server: view.speaking for view in self._observer.read_all() if view.server in counted}
+        return {o.workload.record.uuid: counted[server] for server, o in speaking.items() if o}
+
     def reconcile(self, timeout: int = 300) -> Report:
         """Bring every server to what it should be: finish rollouts, bring back what died, remove what is left over.
 
@@ -210,7 +226,7 @@ class EngineModelDeployer(BaseModelDeployer):
 
     @cached_property
     def _preparer(self) -> Preparer:
-        return Preparer(self.store, self.check, self._tell)
+        return Preparer(self.store, self.check, self._access, self._tell)
 
     @cached_property
     def _lifecycle(self) -> Lifecycle:
@@ -227,7 +243,17 @@ class EngineModelDeployer(BaseModelDeployer):
         return self._server(deploy.deploy(wish, deadline))
 
     def _server(self, view: ServerView) -> ModelServer:
-        return registry.model_server(view, self.gateway.url(view.server))
+        return registry.model_server(view, self.gateway.url(view.server), self.token)
+
+    def _access(self, config: ModelServerConfig) -> str:
+        """The gateway's entry of the config's own token, read now; empty where it has none."""
+        if config.access is None:
+            return ""
+        if not isinstance(self.gateway, ChecksTokens):
+            raise Unsupported(
+                f"The flavor {self.FLAVOR} cannot ask callers for a token.", hint="Leave the section `access` out."
+            )
+        return self.gateway.entry_of(secrets.resolved("access", config.access.token))
 
     def _tell(self, progress: Progress) -> None:
         self.on_progress(progress)

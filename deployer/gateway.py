@@ -1,12 +1,15 @@
 """The contract of a gateway: what gives a model server its one URL."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 Tag = str
 """Names one version of a route; empty where there is no route."""
 
 REVISION_HEADER = "Model-Server-Revision"
+TOKEN_USER = "token"
+"""Of HTTP Basic authentication, in which a token is the password."""
 
 
 @dataclass(frozen=True)
@@ -17,12 +20,14 @@ class Backend:
         address: base URL of its workload; empty while it is stopped, which answers 503 at once.
         stamps_revision: its answers carry the header Model-Server-Revision without the gateway.
         weight: its share of the traffic, relative to the other backends' weights.
+        access: the gateway's own `entry_of` the token that callers must show; empty: as all its servers.
     """
 
     revision: int
     address: str
     stamps_revision: bool = False
     weight: int = 1
+    access: str = ""
 
 
 Split = tuple[Backend, ...]
@@ -95,5 +100,55 @@ class Gateway(Protocol):
 
         Raises:
             RouteMoved: it does not.
+        """
+        ...
+
+
+@runtime_checkable
+class ChecksTokens(Protocol):
+    """A gateway that can ask callers of one server for a token of its own."""
+
+    def entry_of(self, token: str) -> str:
+        """What a backend's `access` says of that token: never the token itself.
+
+        Raises:
+            InvalidConfig: the token will not do; the message does not show it.
+        """
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Traffic:
+    """What a gateway counted of one server since its route last changed.
+
+    Attributes:
+        answers: how many, by class of status: 2xx, 4xx, 5xx.
+        p50_s, p95_s, p99_s: quantiles of their durations in seconds, as finely as they were counted.
+    """
+
+    answers: Mapping[str, int]
+    p50_s: float | None
+    p95_s: float | None
+    p99_s: float | None
+
+    @property
+    def requests(self) -> int:
+        return sum(self.answers.values())
+
+    @property
+    def errors(self) -> int:
+        """Those that the server, or the gateway for it, could not answer."""
+        return self.answers.get("5xx", 0)
+
+
+@runtime_checkable
+class MeasuresTraffic(Protocol):
+    """A gateway that counts what passes through it."""
+
+    def traffic(self) -> dict[str, Traffic]:
+        """By server; those that nobody called are left out.
+
+        Raises:
+            GatewayDown: it does not answer.
         """
         ...

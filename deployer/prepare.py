@@ -20,11 +20,19 @@ class Preparer:
 
     Args:
         check: refuses what the flavor cannot fulfil.
+        access: the gateway's entry of the token that callers must show.
     """
 
-    def __init__(self, store: Store, check: Callable[[ModelServerConfig], None], on_progress: OnProgress) -> None:
+    def __init__(
+        self,
+        store: Store,
+        check: Callable[[ModelServerConfig], None],
+        access: Callable[[ModelServerConfig], str],
+        on_progress: OnProgress,
+    ) -> None:
         self._store = store
         self._check = check
+        self._access = access
         self._tell = on_progress
 
     def new(self, config: ModelServerConfig, replace: bool) -> Wish:
@@ -36,6 +44,7 @@ class Preparer:
         """
         runtime_of(config.runtime).check_config(config)
         self._check(config)
+        self._access(config)
         if config.provenance is None:
             config = config.model_copy(update={"provenance": provenance.current()})
         digest = self._fetch(config)
@@ -81,6 +90,7 @@ class Preparer:
             request_id=request_id,
             cause=cause,
             replace=replace,
+            access=self._access(config),
             uuid=uuid,
             origin=origin,
         )

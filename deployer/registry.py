@@ -44,8 +44,12 @@ class Filters:
 ALL = Filters()
 
 
-def model_server(view: ServerView, url: str) -> ModelServer:
-    """What a caller is told of a server that has at least one workload."""
+def model_server(view: ServerView, url: str, token: str = "") -> ModelServer:
+    """What a caller is told of a server that has at least one workload.
+
+    Args:
+        token: reference to the token that all its deployer's servers ask for.
+    """
     assert view.speaking, "a view without workloads speaks of no server"
     record = view.speaking.workload.record
     state, message = _state(view, view.speaking)
@@ -62,6 +66,7 @@ def model_server(view: ServerView, url: str) -> ModelServer:
         digest=record.digest,
         model_type=record.model_type,
         protocol=protocol,
+        token=record.config.access.token if record.config.access else token,
         created_at=record.server_created_at,
         deployed_at=record.created_at,
     )

@@ -21,6 +21,18 @@ def resolve(secrets: Mapping[str, str]) -> dict[str, str]:
     return {variable: _resolve(variable, reference) for variable, reference in secrets.items()}
 
 
+def resolved(purpose: str, reference: str) -> str:
+    """The secret that one reference leads to.
+
+    Args:
+        purpose: what it is for, in words.
+
+    Raises:
+        SecretUnresolved: it leads nowhere.
+    """
+    return _resolve(purpose, reference)
+
+
 class _DeadEnd(Exception):
     """Why a reference leads nowhere, and what to do about it."""
 

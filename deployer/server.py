@@ -29,6 +29,7 @@ class ModelServer:
         message: what a person can act on; empty when all is well.
         revision: the number of the revision that the route names.
         protocol: how `prediction_url` is spoken to; the runtime's.
+        token: reference to the token that callers must show, as far as its deployer knows; empty where they need none.
         created_at: of the server, that is of its revision 1.
         deployed_at: of the present revision.
     """
@@ -46,6 +47,7 @@ class ModelServer:
     protocol: str
     created_at: datetime
     deployed_at: datetime
+    token: str = ""
 
     @property
     def provenance(self) -> Provenance:

@@ -1,6 +1,7 @@
 """`list`, `describe`, `get-url`, `history` and `logs`: looking changes nothing."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -30,16 +31,24 @@ def list_servers(
     model_name: options.ModelName = None,
     model_uri: Annotated[Filter, typer.Option("--model-uri", metavar="URI", help="Only those of that model.")] = None,
     model_type: options.ModelType = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", "-w", help="Show them and their traffic, until interrupted.")
+    ] = False,
+    interval: Annotated[float, typer.Option("--interval", metavar="SECONDS", min=0.1, help="Of --watch.")] = 2,
     as_json: options.Json = False,
 ) -> None:
     """List the model servers, newest first.
 
-    What claims to be one and cannot be read is named below them.
+    What claims to be one and cannot be read is named below them. With --watch: what passes through each since its
+    route last changed, as the gateway counts it, and how many requests a second since the look before.
 
-    With --json: servers, each as `deploy --json` prints it, and unreadable, each with where and reason.
+    With --json: servers, each as `deploy --json` prints it, and unreadable, each with where and reason. With
+    --watch: one object a line, with servers, each with uuid, name, state, message, revision, requests_per_second
+    and traffic (requests, errors, answers by class of status, p50_s, p95_s, p99_s).
     """
     session = session_of(ctx, as_json)
-    servers = session.deployer.find_model_server(
+    find = partial(
+        session.deployer.find_model_server,
         running=running,
         service_uuid=_uuid(uuid) if uuid is not None else None,
         pipeline_name=flow,
@@ -49,7 +58,12 @@ def list_servers(
         model_uri=model_uri,
         model_type=model_type,
     )
-    unreadable = _unreadable(session)
+    if watch:
+        from deployer.cli import watch as watching
+
+        watching.watch(session, find, interval)
+        return
+    servers, unreadable = find(), _unreadable(session)
     if session.as_json:
         found = [shapes.server_shape(session.deployer, server) for server in servers]
         print_json({"servers": found, "unreadable": shapes.unreadable_shape(unreadable)})

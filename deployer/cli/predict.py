@@ -20,6 +20,9 @@ def predict(
         str | None, typer.Argument(metavar="DATA", help="JSON, @FILE to read it from, or - for standard input.")
     ] = None,
     timeout: Annotated[float, typer.Option("--timeout", metavar="SECONDS", min=0.001, help="For the answer.")] = 60,
+    token: Annotated[
+        str, typer.Option("--token", metavar="REF", help="The token to show, by reference: env:NAME, file:/path.")
+    ] = "",
     as_json: options.Json = False,
 ) -> None:
     """Ask a server for a prediction.
@@ -32,7 +35,7 @@ def predict(
 
     session = session_of(ctx, as_json)
     question = _parsed(_text(data))
-    prediction = ask(session.server(server), question, timeout=timeout)
+    prediction = ask(session.server(server), question, timeout=timeout, token=token)
     print_json({"prediction": prediction} if session.as_json else prediction)
 
 

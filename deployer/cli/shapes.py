@@ -1,11 +1,13 @@
 """What `--json` prints; its keys are relied on, so they are only ever added to."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from deployer.base import BaseModelDeployer
     from deployer.engine import Unreadable
+    from deployer.gateway import Traffic
     from deployer.records.record import HistoryEntry
     from deployer.rollout.reconcile import Report, ServerReport
     from deployer.rollout.steps import Progress, Step
@@ -32,6 +34,13 @@ def unreadable_shape(found: Sequence["Unreadable"]) -> list[dict[str, Any]]:
 def revision_shape(entry: "HistoryEntry") -> dict[str, Any]:
     """number, origin, outcome, reason, cause, digest, created_at, config."""
     return entry.model_dump(mode="json")
+
+
+def traffic_shape(traffic: "Traffic | None") -> dict[str, Any] | None:
+    """requests, errors, answers (by class of status), p50_s, p95_s, p99_s; null where nothing was counted."""
+    if traffic is None:
+        return None
+    return {"requests": traffic.requests, "errors": traffic.errors, **asdict(traffic)}
 
 
 def step_shape(step: "Step") -> dict[str, Any]:

@@ -50,7 +50,7 @@ def print_server(server: "ModelServer") -> None:
     fields = {
         "name": server.name,
         "uuid": str(server.uuid),
-        "state": _state(server),
+        "state": state(server),
         "url": server.url,
         "prediction url": server.prediction_url,
         "revision": str(server.revision),
@@ -81,10 +81,20 @@ def age(since: datetime) -> str:
     return f"{seconds // size} {unit}"
 
 
+def state(server: "ModelServer") -> str:
+    """Its state, and its message where there is one."""
+    return f"{server.state}: {server.message}" if server.message else str(server.state)
+
+
+def milliseconds(seconds: float | None) -> str:
+    """A duration in milliseconds; empty where none is known."""
+    return "" if seconds is None else f"{seconds * 1000:.3g} ms"
+
+
 def _row(server: "ModelServer") -> list[str]:
     return [
         server.name,
-        _state(server),
+        state(server),
         str(server.revision),
         server.config.model_name or server.config.model_uri,
         server.model_type,
@@ -104,10 +114,6 @@ def _revision(entry: "HistoryEntry") -> list[str]:
         _when(entry.created_at),
         entry.cause,
     ]
-
-
-def _state(server: "ModelServer") -> str:
-    return f"{server.state}: {server.message}" if server.message else str(server.state)
 
 
 def _when(moment: datetime) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
 BETWEEN = 2
 STATE_STYLES = {
@@ -68,10 +69,15 @@ def print_fields(fields: dict[str, str]) -> None:
 def print_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None:
     """On a terminal as much as fits its width; elsewhere every column, whole, `-` where there is nothing."""
     cells = [[_one_line(cell) for cell in row] for row in rows]
-    if sys.stdout.isatty():
+    if is_terminal():
         _print_rich(columns, cells)
     else:
         _print_plain(columns, cells)
+
+
+def is_terminal() -> bool:
+    """Whether people read along."""
+    return sys.stdout.isatty()
 
 
 def console(stderr: bool = False) -> "Console":
@@ -92,21 +98,31 @@ def _print_plain(columns: Sequence[Column], rows: list[list[str]]) -> None:
         print((" " * BETWEEN).join(padded).rstrip())
 
 
+def table_of(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> "Table":
+    """As much of them as fits the terminal's width."""
+    return _fitted(columns, [[_one_line(cell) for cell in row] for row in rows])[0]
+
+
 def _print_rich(columns: Sequence[Column], rows: list[list[str]]) -> None:
+    table, left_out = _fitted(columns, rows)
+    console().print(table)
+    if left_out:
+        say(f"Too narrow for: {', '.join(left_out)}. A wider terminal, a pipe and --json show them.", "dim")
+
+
+def _fitted(columns: Sequence[Column], rows: list[list[str]]) -> "tuple[Table, list[str]]":
+    """A table that fits the terminal, and the titles of the columns that do not."""
     from rich.table import Table
     from rich.text import Text
 
-    out = console()
     shown = [[column.shortened(cell) for column, cell in zip(columns, row, strict=True)] for row in rows]
-    kept = _fitting(columns, shown, out.width)
+    kept = _fitting(columns, shown, console().width)
     table = Table(box=None, padding=(0, BETWEEN, 0, 0), pad_edge=False, header_style="bold")
     for index in kept:
         table.add_column(columns[index].title.upper(), overflow="fold")
     for row in shown:
         table.add_row(*(Text(row[i], style=_style(columns[i], row[i])) for i in kept))
-    out.print(table)
-    if left_out := [column.title for index, column in enumerate(columns) if index not in kept]:
-        say(f"Too narrow for: {', '.join(left_out)}. A wider terminal, a pipe and --json show them.", "dim")
+    return table, [column.title for index, column in enumerate(columns) if index not in kept]
 
 
 def _style(column: Column, cell: str) -> str:

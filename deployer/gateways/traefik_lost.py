@@ -5,7 +5,6 @@ import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import permutations
 from pathlib import Path
 
 import psutil
@@ -29,8 +28,8 @@ class LostProxy:
         except psutil.Error:
             return None
         ports = [connection.laddr.port for connection in connections if connection.status == psutil.CONN_LISTEN]
-        pairs = (Address(port, admin) for port, admin in permutations(ports, 2))
-        return next((pair for pair in pairs if TraefikAdmin(pair.admin).serves_on(pair.port)), None)
+        told = filter(None, (TraefikAdmin(port).address() for port in ports))
+        return next((address for address in told if address.port in ports), None)
 
     def end(self) -> None:
         """End it, by force after a moment; one that does not end, or may not be ended, keeps its port."""

@@ -1,6 +1,7 @@
 """One Traefik a folder: started once, found again by everyone, and never part of a deploy."""
 
 import time
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -22,21 +23,36 @@ LOG_LINES = 5
 NO_URL_ANSWERS = "no URL answers until it runs; workloads keep running"
 
 
+@dataclass(frozen=True)
+class Asked:
+    """Where a gateway was asked to serve; what is None stays as it is, and is as by default at first."""
+
+    port: int | None = None
+    bind: str | None = None
+    secure: bool | None = None
+    host: str | None = None
+
+    def on(self, address: Address) -> Address:
+        """That address as far as nothing else was asked for."""
+        asked = {name: value for name, value in vars(self).items() if value is not None}
+        return replace(address, **asked)
+
+
 class TraefikProcess:
     """The proxy of one gateway folder.
 
     Args:
         routes: the folder that it watches.
-        port: the port asked for; None leaves the choice to us.
-        default_port: the one preferred then.
+        asked: where it was asked to serve.
+        default_port: the port preferred where none was asked for.
         binary: the Traefik to run; None looks for one.
     """
 
-    def __init__(self, folder: Path, routes: Path, port: int | None, default_port: int, binary: Path | None) -> None:
+    def __init__(self, folder: Path, routes: Path, asked: Asked, default_port: int, binary: Path | None) -> None:
         self._folder = folder
         self._settings = folder / "traefik.yml"
         self._routes = routes
-        self._port = port
+        self._asked = asked
         self._default_port = default_port
         self._binary = binary
         self._process = HeldProcess(folder / "proxy")
@@ -48,10 +64,9 @@ class TraefikProcess:
             return Address.remembered(self._folder / "address")
 
     @property
-    def expected_port(self) -> int:
-        """The port it was last started on; before that, the one it would be started on first."""
-        address = self.address or self._lost_address
-        return address.port if address else self._port or self._default_port
+    def expected_address(self) -> Address:
+        """Where it was last started; before that, where it would be started first."""
+        return self._asked.on(self.address or self._lost_address or Address(self._default_port, 0))
 
     @cached_property
     def _lost_address(self) -> Address | None:
@@ -67,17 +82,13 @@ class TraefikProcess:
         """Whether it lives and its admin API answers.
 
         Raises:
-            EngineError: it does, on another port than the one asked for.
+            EngineError: it does, elsewhere than it was asked to.
         """
         address = self.address
-        if address is None or not self.runs() or not TraefikAdmin(address.admin).serves_on(address.port):
+        if address is None or not self.runs() or TraefikAdmin(address.admin).address() != address:
             return False
-        if self._port not in (None, address.port):
-            raise EngineError(
-                f"the gateway of {self._folder} serves on port {address.port}, not on {self._port}",
-                serving="every model server keeps its URL",
-                hint=f"set the port to {address.port}, or stop the gateway first: its URLs change with its port",
-            )
+        if self._asked.on(address) != address:
+            raise self._serves_elsewhere(address)
         return True
 
     def outlasts_silence(self) -> bool:
@@ -126,14 +137,14 @@ class TraefikProcess:
 
     def _choose_address(self, served: Address | None) -> Address:
         """A URL lasts as long as its server, so the port that was served on once is kept."""
-        kept = self._port or (served.port if served else 0)
+        kept = self._asked.port or (served.port if served else 0)
         if kept and is_taken(kept):
             raise self._port_taken(kept)
         port = kept or free_port(preferred=self._default_port)
         admin = free_port(preferred=served.admin if served else 0, avoid=port)
         if not (port and admin):
             raise GatewayDown("no port is free for the gateway", hint="end what holds so many ports, then try again")
-        return Address(port, admin)
+        return replace(self._asked.on(served or Address(port, admin)), port=port, admin=admin)
 
     def _launch(self, binary: Path, address: Address) -> None:
         replace_file(self._settings, settings_file(self._routes, address), self._folder / "scratch")
@@ -145,7 +156,7 @@ class TraefikProcess:
         """Whether it serves on both ports; False where it ended instead."""
         until = time.monotonic() + START_S
         while self.runs():
-            if self._owns(address) and TraefikAdmin(address.admin).serves_on(address.port):
+            if self._owns(address) and TraefikAdmin(address.admin).address() == address:
                 return True
             if time.monotonic() >= until:
                 raise self._hangs()
@@ -166,11 +177,20 @@ class TraefikProcess:
         return identity.pid if identity else 0
 
     def _port_taken(self, port: int) -> PortTaken:
-        why = "asked for as" if self._port else "in every URL as"
+        why = "asked for as" if self._asked.port else "in every URL as"
         return PortTaken(
             f"port {port} of {LOOPBACK}, {why} the gateway's, belongs to {_listener(port)}",
             serving=NO_URL_ANSWERS,
             hint="end what listens there, or set another gateway port: the URLs change with it",
+        )
+
+    def _serves_elsewhere(self, address: Address) -> EngineError:
+        asked = self._asked.on(address)
+        return EngineError(
+            f"the gateway of {self._folder} serves at {address.url}, not at {asked.url}",
+            serving="every model server keeps its URL",
+            hint=f"set gateway_port, bind and certificate as they are, or end the gateway, process {self._pid()}: "
+            "the next deploy or reconcile starts it where it is asked for, and all URLs change",
         )
 
     def _hangs(self) -> GatewayDown:

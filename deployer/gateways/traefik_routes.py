@@ -7,10 +7,12 @@ import hashlib
 import json
 import re
 import secrets
+from dataclasses import asdict
 from functools import lru_cache
 from typing import Any
 
 from deployer.gateway import REVISION_HEADER, Backend, Route, Split, Tag
+from deployer.gateways import traefik_access
 
 SERVER = re.compile(r"[a-z][a-z0-9-]*")
 RETRY = {"attempts": 3, "initialInterval": "20ms"}
@@ -18,11 +20,7 @@ RETRY = {"attempts": 3, "initialInterval": "20ms"}
 
 def new_head(split: Split, high: int) -> str:
     """A first line for that route, unlike every other one: writing the same route again is a new version."""
-    backends = [
-        {"revision": b.revision, "address": b.address, "stamps_revision": b.stamps_revision, "weight": b.weight}
-        for b in split
-    ]
-    return "# " + json.dumps({"split": backends, "high": high, "nonce": secrets.token_hex(8)})
+    return "# " + json.dumps({"split": [asdict(b) for b in split], "high": high, "nonce": secrets.token_hex(8)})
 
 
 def tag_of(head: str) -> Tag:
@@ -63,10 +61,10 @@ def rendered(server: str, head: str) -> str:
 
 
 def _backend(entry: dict[str, Any]) -> Backend:
-    address, stamps = entry["address"], entry["stamps_revision"]
-    if not isinstance(address, str) or not isinstance(stamps, bool):
-        raise TypeError("an address is text, stamps_revision a truth value")
-    return Backend(_natural(entry["revision"]), address, stamps, _natural(entry["weight"]))
+    address, stamps, access = entry["address"], entry["stamps_revision"], entry.get("access", "")
+    if not (isinstance(address, str) and isinstance(stamps, bool) and isinstance(access, str)):
+        raise TypeError("an address and an access are text, stamps_revision a truth value")
+    return Backend(_natural(entry["revision"]), address, stamps, _natural(entry["weight"]), access)
 
 
 def _natural(value: object) -> int:
@@ -76,7 +74,9 @@ def _natural(value: object) -> int:
 
 
 def _http(server: str, route: Route) -> dict[str, Any]:
+    access = next((b.access for b in route.split if b.access), "")
     middlewares: dict[str, Any] = {
+        **({f"{server}-access": traefik_access.check(access)} if access else {}),
         f"{server}-strip": {"stripPrefix": {"prefixes": [f"/{server}"]}},
         f"{server}-retry": {"retry": RETRY},
     }
@@ -88,7 +88,7 @@ def _http(server: str, route: Route) -> dict[str, Any]:
         "rule": f"PathPrefix(`/{server}/`) || Path(`/{server}`)",
         "service": service,
         "entryPoints": ["web"],
-        "middlewares": list(middlewares),
+        "middlewares": [*([] if access else [traefik_access.MIDDLEWARE]), *middlewares],
     }
     return {"routers": {server: router}, "middlewares": middlewares, "services": _services(service, route.split)}
 

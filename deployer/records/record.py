@@ -63,6 +63,7 @@ class Record(Stored):
         request_id: the same for a deploy and its retries.
         origin: the revision whose config and bytes it serves.
         server_created_at: when revision 1 was made.
+        access: the gateway's entry of the token that callers must show; see `deployer.gateway.ChecksTokens`.
         history: up to ten earlier revisions, oldest first.
     """
 
@@ -80,6 +81,7 @@ class Record(Stored):
     created_at: datetime
     server_created_at: datetime
     supersedes: tuple[SupersededServer, ...] = ()
+    access: str = ""
     history: tuple[HistoryEntry, ...] = ()
 
     @property

@@ -122,7 +122,7 @@ def _same_target(identity: Identity, wish: Wish) -> Observed | None:
     target = identity.view.target if identity.view else None
     if target is None or wish.uuid or identity.supersedes:
         return None
-    return target if same(target.workload.record, wish.config, wish.digest) else None
+    return target if same(target.workload.record, wish) else None
 
 
 def _identity(wish: Wish, views: Sequence[ServerView]) -> Identity:
@@ -155,6 +155,7 @@ def _record(identity: Identity, wish: Wish) -> Record:
         created_at=now,
         server_created_at=first.server_created_at if first else now,
         supersedes=identity.supersedes,
+        access=wish.access,
         history=history_of(view) if view else (),
     )
 

@@ -9,6 +9,7 @@ from deployer.errors import ServerAlreadyExists, ServerNotFound
 from deployer.records.names import next_free, platform_name
 from deployer.records.record import Record, SupersededServer
 from deployer.rollout.view import ServerView
+from deployer.rollout.wish import Wish
 
 
 @dataclass(frozen=True)
@@ -60,9 +61,10 @@ def of_uuid(uuid: UUID, views: Iterable[ServerView]) -> ServerView:
     )
 
 
-def same(record: Record, config: ModelServerConfig, digest: str) -> bool:
+def same(record: Record, wish: Wish) -> bool:
     """Whether a revision is just what is asked for, wherever the wish came from."""
-    return record.config.without_provenance() == config.without_provenance() and record.digest == digest
+    alike = (record.digest, record.access) == (wish.digest, wish.access)
+    return alike and record.config.without_provenance() == wish.config.without_provenance()
 
 
 def _equivalent(config: ModelServerConfig, view: ServerView) -> tuple[Record, ServerView] | None:

@@ -73,7 +73,8 @@ class Observed:
     @property
     def backend(self) -> Backend:
         """What the route says while it serves."""
-        return Backend(self.revision, self.workload.address, self.workload.stamps_revision)
+        record = self.workload.record
+        return Backend(self.revision, self.workload.address, self.workload.stamps_revision, access=record.access)
 
     @property
     def outlived_its_start(self) -> bool:

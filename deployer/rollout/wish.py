@@ -25,6 +25,7 @@ class Wish:
     request_id: str
     cause: str
     replace: bool = True
+    access: str = ""
     uuid: UUID | None = None
     origin: int | None = None
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -90,10 +91,10 @@ def make_gateway(tmp_path: Path) -> Iterator[Callable[..., TraefikGateway]]:
         numbers = itertools.count()
 
         def make(
-            folder: Path | None = None, port: int | None = None, default_port: int | None = None
+            folder: Path | None = None, port: int | None = None, default_port: int | None = None, **asked: Any
         ) -> TraefikGateway:
             folder = folder or tmp_path / f"gateway-{next(numbers)}"
-            gateway = TraefikGateway(folder, port, default_port=default_port or free_port())
+            gateway = TraefikGateway(folder, port, default_port=default_port or free_port(), **asked)
             gateways.callback(gateway.shutdown, 2)
             return gateway
 

@@ -230,3 +230,13 @@ def test_requests_are_counted_by_service(gateway: TraefikGateway, serve: Serve) 
     lines = [line for line in gateway.metrics().splitlines() if f'service="churn-{tag}@file"' in line]
     assert any(line.startswith("traefik_service_requests_total") and 'code="200"' in line for line in lines)
     assert any(line.startswith("traefik_service_request_duration_seconds_bucket") for line in lines)
+
+
+def test_the_traffic_of_each_server_is_counted(gateway: TraefikGateway, serve: Serve) -> None:
+    route(gateway, "churn", serve(1))
+    route(gateway, "idle", serve(2))
+    for _ in range(5):
+        get(gateway.url("churn"))
+    counted = gateway.traffic()
+    assert list(counted) == ["churn"] and counted["churn"].answers == {"2xx": 5}
+    assert counted["churn"].p99_s is not None and counted["churn"].p99_s < 30

@@ -167,7 +167,7 @@ def test_files_that_are_not_ours_are_set_aside_before_it_starts(
     (routes / "folder").mkdir()
     gateway.ensure()
     assert status_of(gateway.url("churn")) == 200
-    assert {path.name for path in routes.iterdir()} == {"churn.yml", "_certificate.yml"}
+    assert {path.name for path in routes.iterdir()} == {"churn.yml", "_access.yml", "_certificate.yml"}
     assert len(list((tmp_path / "own" / "set-aside").iterdir())) == 3
 
 
@@ -214,7 +214,7 @@ def test_the_url_is_known_before_the_proxy_runs(tmp_path: Path) -> None:
 def test_another_port_than_the_one_it_serves_on_is_refused(
     gateway: TraefikGateway, make_gateway: MakeGateway, tmp_path: Path
 ) -> None:
-    with pytest.raises(EngineError, match="serves on port"):
+    with pytest.raises(EngineError, match="serves at"):
         make_gateway(tmp_path / "gateway-0", port=free_port()).ensure()
 
 

@@ -5,10 +5,12 @@ from uuid import UUID
 import pytest
 
 from deployer.config import ModelServerConfig, Provenance
+from deployer.engine import Launch
 from deployer.errors import ServerAlreadyExists, ServerNotFound
 from deployer.records.record import SupersededServer
 from deployer.rollout.identify import identify, of_uuid, same
 from deployer.rollout.view import Condition, ServerView
+from deployer.rollout.wish import Wish
 from tests.support.worlds import LONG_AGO, observed, record, routed_to
 
 FLOW = Provenance(pipeline_name="train", pipeline_run_id="run-1", pipeline_step_name="deploy")
@@ -112,6 +114,18 @@ def test_a_uuid_names_one_server() -> None:
 
 def test_the_same_config_and_bytes_are_the_same_wherever_they_came_from() -> None:
     mine = record(1).model_copy(update={"config": config(provenance=FLOW)})
-    assert same(mine, config(provenance=OTHER_TASK), "digest-1")
-    assert not same(mine, config(provenance=FLOW), "digest-2")
-    assert not same(mine, config(model_name="fraud", provenance=FLOW), "digest-1")
+    assert same(mine, wish(config(provenance=OTHER_TASK)))
+    assert not same(mine, wish(config(provenance=FLOW), digest="digest-2"))
+    assert not same(mine, wish(config(model_name="fraud", provenance=FLOW)))
+
+
+def test_another_token_is_not_the_same() -> None:
+    mine = record(1).model_copy(update={"config": config(), "access": "token:old"})
+    assert same(mine, wish(config(), access="token:old")) and not same(mine, wish(config(), access="token:new"))
+
+
+def wish(config: ModelServerConfig, digest: str = "digest-1", access: str = "") -> Wish:
+    launch = Launch(argv=(), readiness_path="")
+    return Wish(
+        config=config, digest=digest, model_type="", launch=launch, request_id="", cause="deployed", access=access
+    )

@@ -1,6 +1,6 @@
 """The process flavor: model servers as processes of this machine, behind a Traefik of their own."""
 
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -10,6 +10,7 @@ from deployer.flavors.process.directory import usable_state_directory
 from deployer.flavors.process.engine import ProcessEngine
 from deployer.flavors.process.settings import ProcessSettings
 from deployer.gateways.traefik import TraefikGateway
+from deployer.gateways.traefik_certificate import Certificate
 from deployer.store import Store
 
 
@@ -22,6 +23,7 @@ class ProcessModelDeployer(EngineModelDeployer):
     def __init__(self, settings: ProcessSettings) -> None:
         self._settings = settings
         self.keep_models = settings.keep_models
+        self.token = settings.token or ""
 
     @cached_property
     def state_dir(self) -> Path:
@@ -38,8 +40,24 @@ class ProcessModelDeployer(EngineModelDeployer):
 
     @cached_property
     def gateway(self) -> TraefikGateway:
-        return TraefikGateway(self.state_dir / "gateway", self._settings.gateway_port, self._settings.traefik)
+        asked = self._settings
+        return TraefikGateway(
+            self.state_dir / "gateway",
+            asked.gateway_port,
+            asked.traefik,
+            bind=asked.bind,
+            token=partial(secrets.resolved, "the gateway's token", asked.token) if asked.token else None,
+            certificate=_certificate(asked),
+            url_host=asked.url_host,
+        )
 
     @cached_property
     def store(self) -> Store:
         return Store(self.state_dir / "models")
+
+
+def _certificate(asked: ProcessSettings) -> Certificate | None:
+    if asked.certificate is None or asked.certificate_key is None:
+        return None
+    certificate, key = (path.expanduser().absolute() for path in (asked.certificate, asked.certificate_key))
+    return Certificate(certificate, key)

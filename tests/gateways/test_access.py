@@ -1,0 +1,163 @@
+"""Who may call: tokens, asked for by a real Traefik."""
+
+import base64
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from deployer.errors import InvalidConfig
+from deployer.gateway import Backend, Route
+from deployer.gateways.traefik import TraefikGateway
+from deployer.gateways.traefik_files import RouteFiles
+from deployer.http import request
+
+TOKEN, OTHER = "a-token-of-its-own-0123", "another-token-entirely-456"
+Serve = Callable[..., Backend]
+Make = Callable[..., TraefikGateway]
+
+
+def status(url: str, token: str = "", user: str = "token") -> int:
+    shown = {"Authorization": f"Basic {base64.b64encode(f'{user}:{token}'.encode()).decode()}"} if token else {}
+    return request("GET", url, headers=shown, timeout_s=5).status
+
+
+def route(gateway: TraefikGateway, server: str, *split: Backend) -> str:
+    tag = gateway.write(server, split, 0, gateway.routes(server).get(server, Route()).tag)
+    gateway.acknowledge(server, tag, 10)
+    return gateway.url(server)
+
+
+def await_status(wanted: int, url: str, token: str = "") -> None:
+    until = time.monotonic() + 5
+    while status(url, token) != wanted:
+        assert time.monotonic() < until, f"{status(url, token)}, not {wanted}"
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def guarded(make_gateway: Make) -> TraefikGateway:
+    gateway = make_gateway(token=lambda: TOKEN)
+    gateway.ensure()
+    return gateway
+
+
+def test_only_who_shows_the_token_is_answered(guarded: TraefikGateway, serve: Serve) -> None:
+    url = route(guarded, "churn", serve(1))
+    assert [status(url), status(url, TOKEN), status(url, OTHER), status(url, TOKEN, user="root")] == [
+        401,
+        200,
+        401,
+        401,
+    ]
+
+
+def test_the_server_behind_never_sees_the_token(guarded: TraefikGateway, serve: Serve) -> None:
+    url = route(guarded, "churn", serve(1))
+    shown = {"Authorization": f"Basic {base64.b64encode(f'token:{TOKEN}'.encode()).decode()}"}
+    assert b"authorization" not in request("GET", url, headers=shown, timeout_s=5).body.lower()
+
+
+def test_a_server_may_have_a_token_of_its_own(guarded: TraefikGateway, serve: Serve) -> None:
+    backend = serve(1)
+    own = Backend(1, backend.address, access=guarded.entry_of(OTHER))
+    url, common = route(guarded, "own", own), route(guarded, "common", backend)
+    assert [status(url, OTHER), status(url, TOKEN), status(common, OTHER), status(common, TOKEN)] == [
+        200,
+        401,
+        401,
+        200,
+    ]
+
+
+def test_a_server_with_a_token_of_its_own_stands_beside_open_ones(gateway: TraefikGateway, serve: Serve) -> None:
+    backend = serve(1)
+    url = route(gateway, "own", Backend(1, backend.address, access=gateway.entry_of(OTHER)))
+    assert [status(url), status(url, OTHER), status(route(gateway, "open", backend))] == [401, 200, 200]
+
+
+def test_a_stopped_server_says_so_to_who_shows_the_token(guarded: TraefikGateway, serve: Serve) -> None:
+    route(guarded, "churn", serve(1))
+    assert status(route(guarded, "churn", Backend(1, "")), TOKEN) == 503
+
+
+def test_a_token_given_later_guards_every_route_that_stands(make_gateway: Make, tmp_path: Path, serve: Serve) -> None:
+    gateway = make_gateway(tmp_path / "one")
+    gateway.ensure()
+    url = route(gateway, "churn", serve(1))
+    assert status(url) == 200
+    make_gateway(tmp_path / "one", token=lambda: TOKEN).ensure()
+    await_status(401, url)
+    assert status(url, TOKEN) == 200
+
+
+def test_it_guards_what_an_older_library_routed_too(make_gateway: Make, tmp_path: Path, serve: Serve) -> None:
+    gateway = make_gateway(tmp_path / "one")
+    gateway.ensure()
+    url = route(gateway, "churn", serve(1))
+    path = RouteFiles(tmp_path / "one").path("churn")
+    path.write_text(re.sub(r'\s*"_access",', "", path.read_text()))
+    make_gateway(tmp_path / "one", token=lambda: TOKEN).ensure()
+    await_status(401, url)
+    assert status(url, TOKEN) == 200
+
+
+def test_who_knows_no_token_leaves_the_one_that_is_asked_for(
+    make_gateway: Make, guarded: TraefikGateway, serve: Serve
+) -> None:
+    url = route(guarded, "churn", serve(1))
+    make_gateway(guarded.folder).ensure()
+    make_gateway(guarded.folder).write("other", (serve(2),), 2, "")
+    assert [status(url), status(url, TOKEN)] == [401, 200]
+
+
+def test_a_changed_token_is_asked_for_from_the_next_ensure_on(
+    make_gateway: Make, guarded: TraefikGateway, serve: Serve
+) -> None:
+    url = route(guarded, "churn", serve(1))
+    make_gateway(guarded.folder, token=lambda: OTHER).ensure()
+    await_status(200, url, OTHER)
+    assert status(url, TOKEN) == 401
+
+
+def test_no_file_and_no_answer_of_the_proxy_holds_a_token(guarded: TraefikGateway, serve: Serve) -> None:
+    backend = serve(1)
+    route(guarded, "churn", Backend(1, backend.address, access=guarded.entry_of(OTHER)))
+    files = [path.read_bytes() for path in guarded.folder.rglob("*") if path.is_file()]
+    address = guarded._proxy.address
+    assert address
+    files.append(request("GET", f"http://127.0.0.1:{address.admin}/api/rawdata", timeout_s=5).body)
+    assert [token for token in (TOKEN, OTHER) for text in files if token.encode() in text] == []
+
+
+@pytest.mark.parametrize("bad", ["short", "with a blank in it, and long", "ünïcödé-tökén-of-length", ""])
+def test_a_token_that_will_not_do_is_refused_and_not_shown(make_gateway: Make, bad: str) -> None:
+    with pytest.raises(InvalidConfig, match="at least 16") as caught:
+        make_gateway(token=lambda: bad).ensure()
+    assert not bad or bad not in str(caught.value)
+
+
+def test_other_machines_are_served_only_with_a_token(make_gateway: Make) -> None:
+    with pytest.raises(InvalidConfig, match="Without a token"):
+        make_gateway(bind="0.0.0.0").ensure()
+
+
+def test_with_one_every_address_answers_and_the_admin_api_stays_on_loopback(make_gateway: Make, serve: Serve) -> None:
+    gateway = make_gateway(bind="0.0.0.0", token=lambda: TOKEN, url_host="127.0.0.2")
+    gateway.ensure()
+    url = route(gateway, "churn", serve(1))
+    assert url.startswith("http://127.0.0.2:") and [status(url), status(url, TOKEN)] == [401, 200]
+    address = gateway._proxy.address
+    assert address
+    with pytest.raises(Exception, match="refused"):
+        request("GET", f"http://127.0.0.2:{address.admin}/api/overview", timeout_s=5)
+
+
+def test_where_it_serves_is_remembered_for_who_does_not_say(make_gateway: Make, serve: Serve) -> None:
+    gateway = make_gateway(bind="127.0.0.3")
+    gateway.ensure()
+    again = make_gateway(gateway.folder)
+    again.ensure()
+    assert again.url("churn") == gateway.url("churn") and "127.0.0.3" in again.url("churn")

@@ -1,0 +1,121 @@
+"""https URLs: a certificate made in the test, shown by a real Traefik, checked by callers."""
+
+import ssl
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from deployer.errors import EngineError, InvalidConfig
+from deployer.gateway import Backend
+from deployer.gateways.traefik import TraefikGateway
+from deployer.gateways.traefik_certificate import Certificate
+from deployer.http import NoAnswer, request
+from deployer.ports import free_port
+
+Make = Callable[..., TraefikGateway]
+
+
+def issue(folder: Path, name: str) -> Certificate:
+    """A certificate for 127.0.0.1 that is its own authority, with its key."""
+    folder.mkdir(exist_ok=True)
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+    subject = x509.Name([x509.NameAttribute(x509.oid.NameOID.COMMON_NAME, name)])
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    (folder / "cert.pem").write_bytes(made.public_bytes(pem))
+    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    (folder / "key.pem").write_bytes(private)
+    return Certificate(folder / "cert.pem", folder / "key.pem")
+
+
+def shown_at(url: str) -> bytes:
+    port = int(url.split(":")[2].split("/", maxsplit=1)[0])
+    return ssl.PEM_cert_to_DER_cert(ssl.get_server_certificate(("127.0.0.1", port)))
+
+
+def der(certificate: Certificate) -> bytes:
+    return ssl.PEM_cert_to_DER_cert(certificate.certificate.read_text())
+
+
+@pytest.fixture
+def secured(make_gateway: Make, tmp_path: Path, serve: Callable[..., Backend]) -> tuple[TraefikGateway, Certificate]:
+    certificate = issue(tmp_path / "tls", "first")
+    gateway = make_gateway(tmp_path / "secured", certificate=certificate)
+    gateway.ensure()
+    gateway.acknowledge("churn", gateway.write("churn", (serve(1),), 1, ""), 10)
+    return gateway, certificate
+
+
+def test_who_trusts_the_certificate_is_answered_and_who_does_not_hangs_up(
+    secured: tuple[TraefikGateway, Certificate], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gateway, certificate = secured
+    url = gateway.url("churn")
+    assert url.startswith("https://127.0.0.1:")
+    with pytest.raises(NoAnswer, match="certificate"):
+        request("GET", url, timeout_s=5)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate.certificate))
+    assert request("GET", url, timeout_s=5).status == 200
+
+
+def test_a_certificate_that_is_renewed_in_place_is_shown_from_the_next_ensure_on(
+    secured: tuple[TraefikGateway, Certificate], make_gateway: Make
+) -> None:
+    gateway, certificate = secured
+    assert shown_at(gateway.url("churn")) == der(certificate)
+    issue(certificate.certificate.parent, "renewed")
+    make_gateway(gateway.folder).ensure()
+    until = time.monotonic() + 5
+    while shown_at(gateway.url("churn")) != der(certificate):
+        assert time.monotonic() < until, "the old certificate is still shown"
+        time.sleep(0.02)
+
+
+def test_a_renewal_that_cannot_be_used_is_told_and_the_old_certificate_serves_on(
+    secured: tuple[TraefikGateway, Certificate], make_gateway: Make
+) -> None:
+    gateway, certificate = secured
+    before = shown_at(gateway.url("churn"))
+    certificate.key.write_text("no key")
+    with pytest.raises(InvalidConfig, match="cannot be used"):
+        make_gateway(gateway.folder).ensure()
+    assert shown_at(gateway.url("churn")) == before
+
+
+def test_a_certificate_that_cannot_be_used_begins_nothing(make_gateway: Make, tmp_path: Path) -> None:
+    first, second = issue(tmp_path / "one", "one"), issue(tmp_path / "two", "two")
+    for certificate in (
+        Certificate(first.certificate, second.key),
+        Certificate(tmp_path / "absent.pem", first.key),
+        Certificate(first.key, first.key),
+    ):
+        gateway = make_gateway(certificate=certificate)
+        with pytest.raises(InvalidConfig, match="cannot be used"):
+            gateway.ensure()
+        assert not gateway.folder.exists()
+
+
+def test_a_gateway_that_speaks_http_is_not_turned_to_https_under_its_callers(
+    gateway: TraefikGateway, make_gateway: Make, tmp_path: Path
+) -> None:
+    with pytest.raises(EngineError, match="serves at http://"):
+        make_gateway(gateway.folder, certificate=issue(tmp_path / "tls", "late")).ensure()
+    with pytest.raises(EngineError, match="serves at"):
+        make_gateway(gateway.folder, port=free_port()).ensure()
