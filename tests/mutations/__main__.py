@@ -23,9 +23,10 @@ def main() -> int:
         for done in as_completed([pool.submit(tried, mutation, repository) for mutation in chosen]):
             verdict = done.result()
             green += [] if verdict.red else [verdict.mutation]
-            color = "late " if verdict.late else "red  " if verdict.red else "GREEN"
+            color = "red  " if verdict.red else "LATE " if verdict.late else "GREEN"
             print(f"{color} {verdict.seconds:5.1f} s  {verdict.mutation.file}: {verdict.mutation.rule}", flush=True)
-    print(f"{len(chosen) - len(green)} of {len(chosen)} broken rules are seen")
+    by_suite = sum(mutation.seen_by_the_suite for mutation in chosen)
+    print(f"{len(chosen) - len(green)} of {len(chosen)} broken rules are seen, {by_suite} of them by the suite")
     return 1 if green else 0
 
 

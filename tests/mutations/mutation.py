@@ -22,6 +22,7 @@ class Mutation:
         old: what stands in the file exactly once: a part of one line, or of several of which one is changed.
         new: what stands there instead.
         seen_by: the tests of which at least one must turn red, by pytest's names.
+        hangs: without the rule something waits for ever, so that a test which does not end has seen it.
     """
 
     rule: str
@@ -29,6 +30,7 @@ class Mutation:
     old: str
     new: str
     seen_by: tuple[str, ...]
+    hangs: bool = False
 
     @property
     def seen_by_the_suite(self) -> bool:
