@@ -1,6 +1,6 @@
 """Deployers in processes of their own, each about servers of its own, struck side by side while requests come."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -9,10 +9,11 @@ from signal import SIGKILL, SIGSTOP
 
 from deployer.engine_deployer import EngineModelDeployer
 from deployer.server import ModelServer, State
+from deployer.testing.faults import Call
 from deployer.testing.hammer import Hammer
 from deployer.testing.harness import Harness
 from deployer.testing.invariants import violations
-from deployer.testing.operations import STOPPED, End, Operation, Stage, calls_of
+from deployer.testing.operations import Act, End, Operation, Stage, calls_of
 from deployer.testing.victims import Strike, Victim
 
 TRIES = 3
@@ -26,13 +27,6 @@ AS_IN_A_REPLACE = {
     "replace of several equivalents": ("engine.start", "gateway.acknowledge", "engine.stop", "engine.delete"),
 }
 """Calls of an operation that come before those which it alone makes."""
-TURNS: Mapping[str, Sequence[tuple[str, End]]] = {
-    "stop": [("engine.mark", {"": STOPPED})],
-    "stop during a rollout": [("", {"": "v2"}), ("gateway.write", {"": "v1"}), ("gateway.acknowledge", {"": STOPPED})],
-    "start": [("engine.mark", {"": "v1"})],
-    "delete": [("engine.mark", {"": STOPPED}), ("engine.delete", {})],
-}
-"""After which call of an operation its server comes to which end, though its deployer is dead; mostly a create."""
 
 
 @dataclass(frozen=True)
@@ -40,18 +34,21 @@ class Points:
     """Where the deployer of one operation can be struck: at the first change of each kind that it makes to a server.
 
     Attributes:
-        changes: their calls, in their order.
+        calls: that change something, as the operation makes them where nothing befalls it.
+        changes: the names of those at which it is struck, in their order.
     """
 
     operation: Operation
+    calls: tuple[Call, ...]
     changes: tuple[str, ...]
 
     @classmethod
     def of(cls, harness: Harness, operation: Operation) -> "Points":
-        names = [call.name for call in calls_of(harness, operation, "unharmed") if call.changes]
+        calls = tuple(call for call in calls_of(harness, operation, "unharmed") if call.changes)
         _delete(harness, harness.deployer().find_model_server())
         left_out = (*CHANGES_NO_SERVER, *AS_IN_A_REPLACE.get(operation.name, ()))
-        return cls(operation, tuple(name for name in dict.fromkeys(names) if name not in left_out))
+        names = dict.fromkeys(call.name for call in calls)
+        return cls(operation, calls, tuple(name for name in names if name not in left_out))
 
     def kills(self) -> Iterator[list[Strike]]:
         """One before the first change and after each: what is left then is the same until the next one.
@@ -67,13 +64,15 @@ class Points:
 
     def passed(self, call: str, strike: Strike) -> bool:
         """Whether such a call was made when the strike fell."""
-        made = self.changes[: self.changes.index(strike.call) + strike.after]
-        return call == "" or call in made
+        return call in {made.name for made in self._made(strike)}
 
     def end(self, strike: Strike) -> End:
         """To which the server comes by a reconcile, though the deployer is dead."""
-        turns = TURNS.get(self.operation.name, [("engine.create", self.operation.ends[0])])
-        return [self.operation.ends[-1], *(end for call, end in turns if self.passed(call, strike))][-1]
+        return self.operation.end_after(self._made(strike))
+
+    def _made(self, strike: Strike) -> Sequence[Call]:
+        first = next(number for number, call in enumerate(self.calls) if call.name == strike.call)
+        return self.calls[: first + strike.after]
 
     def _together(self, points: Sequence[Strike], tries: int) -> Iterator[list[Strike]]:
         strikes = [replace(strike) for strike in points for _ in range(tries)]
@@ -125,11 +124,11 @@ def _hammers(
 
 
 def _victim(operation: Operation, stage: Stage, server: ModelServer | None, strike: Strike) -> Victim:
-    return Victim(stage.harness, partial(_act, operation, stage, server), strike)
+    return Victim(stage.harness, partial(_act, operation.act, stage, server), strike)
 
 
-def _act(operation: Operation, stage: Stage, server: ModelServer | None, deployer: EngineModelDeployer) -> object:
-    return operation.act(stage, deployer, server)
+def _act(act: Act, stage: Stage, server: ModelServer | None, deployer: EngineModelDeployer) -> object:
+    return act(stage, deployer, server)
 
 
 def _delete(harness: Harness, servers: Sequence[ModelServer]) -> None:
