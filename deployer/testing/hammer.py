@@ -120,7 +120,7 @@ class Hammer:
     def _ask_on(self, ask: Callable[[], Reply], kept: list[Timed]) -> None:
         while not self._over.is_set() and time.monotonic() < self._until:
             _keep(ask, kept)
-            time.sleep(self.rest_s)
+            self._over.wait(self.rest_s)
 
 
 def _keep(ask: Callable[[], Reply], kept: list[Timed]) -> None:
