@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from deployer import secrets
+from deployer.config import SECRET_REFERENCE
 from deployer.errors import InvalidRequest, PredictionFailed, ServerStopped, UnknownName
 from deployer.gateway import TOKEN_USER
 from deployer.http import Answer, NoAnswer, request
@@ -61,6 +62,10 @@ def _shown(token: str) -> dict[str, str]:
     """The header that shows a token, read now."""
     if not token:
         return {}
+    if not SECRET_REFERENCE.fullmatch(token):
+        # Without its text: it may be the token itself.
+        hint = "Give env:NAME, file:/path or prefect:block/name, never the token itself."
+        raise InvalidRequest("The token is not given by reference.", hint=hint)
     shown = base64.b64encode(f"{TOKEN_USER}:{secrets.resolved('the call', token)}".encode()).decode()
     return {"Authorization": f"Basic {shown}"}
 

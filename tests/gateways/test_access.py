@@ -2,16 +2,22 @@
 
 import base64
 import re
+import threading
 import time
+from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from deployer.errors import InvalidConfig
+from deployer.errors import GatewayDown, InvalidConfig
 from deployer.gateway import Backend, Route
+from deployer.gateways import traefik
 from deployer.gateways.traefik import TraefikGateway
 from deployer.gateways.traefik_files import RouteFiles
+from deployer.gateways.traefik_process import TraefikProcess
 from deployer.http import request
 
 TOKEN, OTHER = "a-token-of-its-own-0123", "another-token-entirely-456"
@@ -89,8 +95,7 @@ def test_a_token_given_later_guards_every_route_that_stands(make_gateway: Make, 
     url = route(gateway, "churn", serve(1))
     assert status(url) == 200
     make_gateway(tmp_path / "one", token=lambda: TOKEN).ensure()
-    await_status(401, url)
-    assert status(url, TOKEN) == 200
+    assert [status(url), status(url, TOKEN)] == [401, 200]
 
 
 def test_it_guards_what_an_older_library_routed_too(make_gateway: Make, tmp_path: Path, serve: Serve) -> None:
@@ -117,9 +122,76 @@ def test_a_changed_token_is_asked_for_from_the_next_ensure_on(
     make_gateway: Make, guarded: TraefikGateway, serve: Serve
 ) -> None:
     url = route(guarded, "churn", serve(1))
+    for token, gone in ((OTHER, TOKEN), (TOKEN, OTHER)) * 5:
+        make_gateway(guarded.folder, token=partial(str, token)).ensure()
+        assert [status(url, token), status(url, gone)] == [200, 401], "ensure returned before the proxy went by it"
+
+
+def test_no_request_is_dropped_while_tokens_change(make_gateway: Make, guarded: TraefikGateway, serve: Serve) -> None:
+    url, over = route(guarded, "churn", serve(1)), threading.Event()
+
+    def call() -> Counter[frozenset[int]]:
+        seen: Counter[frozenset[int]] = Counter()
+        while not over.is_set():
+            seen[frozenset((status(url, TOKEN), status(url, OTHER)))] += 1
+        return seen
+
+    with ThreadPoolExecutor(4) as callers:
+        calls = [callers.submit(call) for _ in range(4)]
+        for token in (OTHER, TOKEN) * 10:
+            make_gateway(guarded.folder, token=partial(str, token)).ensure()
+        over.set()
+        seen = sum((one.result(60) for one in calls), Counter())
+    assert seen.keys() <= {frozenset({200, 401}), frozenset({200}), frozenset({401})}, seen
+    assert seen[frozenset({200, 401})] > len(calls)
+
+
+def test_who_waited_while_another_started_the_gateway_has_it_ask_for_the_token(
+    make_gateway: Make, tmp_path: Path, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_one, guarding = make_gateway(tmp_path / "one"), make_gateway(tmp_path / "one", token=lambda: TOKEN)
+    answers = TraefikProcess.answers
+
+    def started_meanwhile(proxy: TraefikProcess) -> bool:
+        monkeypatch.setattr(TraefikProcess, "answers", answers)
+        open_one.ensure()
+        return False
+
+    monkeypatch.setattr(TraefikProcess, "answers", started_meanwhile)
+    (tmp_path / "one" / "routes").mkdir(parents=True)
+    (tmp_path / "one" / "routes" / "_certificate.yml").touch()
+    guarding.ensure()
+    url = route(guarding, "churn", serve(1))
+    assert [status(url), status(url, TOKEN)] == [401, 200]
+
+
+def test_a_file_that_would_keep_a_token_from_being_asked_for_is_set_aside(
+    make_gateway: Make, guarded: TraefikGateway, serve: Serve
+) -> None:
+    url = route(guarded, "churn", serve(1))
+    (guarded.folder / "routes" / "mine.yml").write_text("http: [this is: no route\n")
     make_gateway(guarded.folder, token=lambda: OTHER).ensure()
-    await_status(200, url, OTHER)
-    assert status(url, TOKEN) == 401
+    assert [status(url, TOKEN), status(url, OTHER)] == [401, 200]
+
+
+def test_a_token_that_the_proxy_does_not_take_up_is_told(
+    make_gateway: Make, guarded: TraefikGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(traefik, "START_S", 0.5)
+    monkeypatch.setattr(RouteFiles, "tidy", lambda _: None)
+    (guarded.folder / "routes" / "mine.yml").write_text("http: [this is: no route\n")
+    with pytest.raises(GatewayDown, match=r"mine\.yml is not as the gateway writes it") as caught:
+        make_gateway(guarded.folder, token=lambda: OTHER).ensure()
+    assert "asks for what it asked for before" in caught.value.serving
+
+
+def test_where_the_file_that_asks_for_a_token_is_lost_other_machines_are_not_let_in(make_gateway: Make) -> None:
+    gateway = make_gateway(bind="0.0.0.0", token=lambda: TOKEN, url_host="127.0.0.1")
+    gateway.ensure()
+    (gateway.folder / "routes" / "_access.yml").unlink()
+    with pytest.raises(InvalidConfig, match="Without a token"):
+        make_gateway(gateway.folder).ensure()
+    gateway.ensure()
 
 
 def test_no_file_and_no_answer_of_the_proxy_holds_a_token(guarded: TraefikGateway, serve: Serve) -> None:

@@ -1,6 +1,6 @@
 """Who may call a model server, from the deployer's settings and the config to the answer."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -8,12 +8,17 @@ import pytest
 from pydantic import ValidationError
 
 import deployer
-from deployer.errors import InvalidConfig, PredictionFailed, SecretUnresolved, Unsupported
+from blocks.process_model_deployer import ProcessModelDeployer as ProcessModelDeployerBlock
+from deployer.config import Access, ModelServerConfig
+from deployer.errors import DeployerError, InvalidConfig, PredictionFailed, SecretUnresolved, Unsupported
 from deployer.flavors.process.deployer import ProcessModelDeployer
 from deployer.flavors.process.settings import ProcessSettings
+from deployer.server import ModelServer
 from deployer.testing.memory import MemoryHarness
 from deployer.testing.process import ProcessHarness
 
+PLAIN = "hunter2-hunter2-hunter2"
+CONFIG = {"model_uri": "models/churn", "name": "churn"}
 COMMON, OWN, RENEWED = "common-token-0123456789", "own-token-0123456789abc", "renewed-token-0123456789"
 
 
@@ -96,7 +101,8 @@ def test_a_flavor_whose_gateway_asks_nobody_says_so(tmp_path: Path) -> None:
         ({"bind": "0.0.0.0"}, "set `token` too"),
         ({"bind": "192.0.2.1", "token": ""}, "set `token` too"),
         ({"bind": "everywhere"}, "IPv4 or IPv6"),
-        ({"token": "hunter2-hunter2-hunter2"}, "never the token itself"),
+        ({"token": PLAIN}, "never the token itself"),
+        ({"url_host": "models.example.org/churn"}, "IPv4 or IPv6"),
         ({"certificate": "cert.pem"}, "together"),
     ],
 )
@@ -105,7 +111,21 @@ def test_settings_that_are_not_safe_are_refused(settings: dict[str, str], said: 
         ProcessSettings.model_validate(settings)
 
 
-def test_a_token_in_place_of_its_reference_is_not_shown_by_load() -> None:
-    with pytest.raises(InvalidConfig) as caught:
-        deployer.load("process", token="hunter2-hunter2-hunter2")
-    assert "hunter2" not in str(caught.value)
+GIVEN_PLAINLY: dict[str, Callable[[ModelServer], object]] = {
+    "load": lambda _: deployer.load("process", token=PLAIN),
+    "settings": lambda _: ProcessSettings(token=PLAIN),
+    "block": lambda _: ProcessModelDeployerBlock(token=PLAIN),
+    "config": lambda _: ModelServerConfig.model_validate(CONFIG | {"access": {"token": PLAIN}}),
+    "section": lambda _: Access(token=PLAIN),
+    "config's secrets": lambda _: ModelServerConfig.model_validate(CONFIG | {"secrets": {"API_KEY": PLAIN}}),
+    "predict": lambda server: deployer.predict(server, [1], token=PLAIN),
+}
+
+
+@pytest.mark.parametrize("where", GIVEN_PLAINLY)
+def test_a_secret_in_place_of_its_reference_is_not_shown(where: str, tmp_path: Path) -> None:
+    memory = MemoryHarness(tmp_path)
+    server = memory.deployer().deploy_model(memory.config("v1"))
+    with pytest.raises((DeployerError, ValidationError), match="reference") as caught:
+        GIVEN_PLAINLY[where](server)
+    assert PLAIN not in str(caught.value) + repr(caught.value)
