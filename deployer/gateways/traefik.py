@@ -150,7 +150,8 @@ class TraefikGateway:
 
     def traffic(self) -> dict[str, Traffic]:
         """What the proxy counted of each server since its route last changed; see `MeasuresTraffic`."""
-        return traefik_metrics.traffic(self.metrics())
+        tags = {server: route.tag for server, route in self.routes().items()}
+        return traefik_metrics.traffic(self.metrics(), tags)
 
     def shutdown(self, grace_s: float = 10) -> None:
         """End the proxy: every URL goes down until `ensure`. Routes and ports are kept."""

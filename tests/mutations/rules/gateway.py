@@ -196,9 +196,9 @@ MUTATIONS = (
     ),
     Mutation(
         rule="Who knows no token leaves the one that is asked for.",
-        file=FILES,
-        old="if present == text or (present and not replace):",
-        new="if present == text:",
+        file=TRAEFIK,
+        old="access = traefik_access.entry_of(self._token()) if self._token else None",
+        new='access = traefik_access.entry_of(self._token()) if self._token else ""',
         seen_by=(f"{ACCESS_TESTS}::test_who_knows_no_token_leaves_the_one_that_is_asked_for",),
     ),
 )
