@@ -162,6 +162,9 @@ class TraefikGateway:
         """Have the running proxy go by what has changed since."""
         self._files.keep_up(access, self._certificate)
         self._require_a_token()
+        if self._proxy.has_another_host:
+            with locked(self.folder / "locks" / "address", ENSURE_LOCK_S):
+                self._proxy.keep_host()
         until = time.monotonic() + START_S
         while (wanted := self._files.access) and self._admin().access() != wanted:
             if time.monotonic() >= until:

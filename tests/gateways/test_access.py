@@ -2,6 +2,7 @@
 
 import base64
 import re
+import socket
 import threading
 import time
 from collections import Counter
@@ -12,12 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from deployer.errors import GatewayDown, InvalidConfig
+from deployer.errors import EngineError, GatewayDown, InvalidConfig, PortTaken
 from deployer.gateway import Backend, Route
 from deployer.gateways import traefik
 from deployer.gateways.traefik import TraefikGateway
 from deployer.gateways.traefik_files import RouteFiles
 from deployer.gateways.traefik_process import TraefikProcess
+from deployer.gateways.traefik_settings import Address
 from deployer.http import request
 
 TOKEN, OTHER = "a-token-of-its-own-0123", "another-token-entirely-456"
@@ -233,3 +235,41 @@ def test_where_it_serves_is_remembered_for_who_does_not_say(make_gateway: Make, 
     again = make_gateway(gateway.folder)
     again.ensure()
     assert again.url("churn") == gateway.url("churn") and "127.0.0.3" in again.url("churn")
+
+
+def test_the_host_of_urls_changes_while_it_runs_and_is_remembered_for_who_does_not_say(
+    gateway: TraefikGateway, make_gateway: Make
+) -> None:
+    named = make_gateway(gateway.folder, url_host="models.example.org")
+    assert named.url("churn").startswith("http://models.example.org:")
+    named.ensure()
+    assert make_gateway(gateway.folder).url("churn") == named.url("churn")
+
+
+def test_an_address_that_the_machine_lacks_is_named(make_gateway: Make) -> None:
+    with pytest.raises(EngineError, match=r"192\.0\.2\.77") as caught:
+        make_gateway(bind="192.0.2.77", token=lambda: TOKEN).ensure()
+    assert "bind" in caught.value.hint
+
+
+def test_a_port_that_somebody_has_on_another_address_is_free_on_this_one(make_gateway: Make) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as stranger:
+        port = stranger.getsockname()[1]
+        gateway = make_gateway(port=port, bind="127.0.0.3")
+        gateway.ensure()
+        assert gateway.url("churn") == f"http://127.0.0.3:{port}/churn"
+        with pytest.raises(PortTaken, match=rf"{port} of 0\.0\.0\.0"):
+            make_gateway(port=port, bind="0.0.0.0", token=lambda: TOKEN).ensure()
+
+
+@pytest.mark.parametrize(
+    ("address", "served", "url"),
+    [
+        (Address(8400, 1), "127.0.0.1:8400", "http://127.0.0.1:8400"),
+        (Address(8400, 1, "::1", secure=True), "[::1]:8400", "https://[::1]:8400"),
+        (Address(8400, 1, "0.0.0.0", host="models.example.org"), "0.0.0.0:8400", "http://models.example.org:8400"),
+        (Address(8400, 1, "::"), "[::]:8400", f"http://{socket.gethostname()}:8400"),
+    ],
+)
+def test_urls_name_the_address_or_the_host_that_stands_for_it(address: Address, served: str, url: str) -> None:
+    assert (address.served, address.url) == (served, url)

@@ -15,9 +15,13 @@ from deployer.flavors.process.deployer import ProcessModelDeployer
 from deployer.flavors.process.settings import ProcessSettings
 from deployer.server import ModelServer
 from deployer.testing.memory import MemoryHarness
+from deployer.testing.models import command_line
 from deployer.testing.process import ProcessHarness
+from tests.gateways.test_tls import issue
+from tests.support.command_line import InProcesses
 
 PLAIN = "hunter2-hunter2-hunter2"
+COMMAND = {"line": command_line(), "prediction_path": "/invocations"}
 CONFIG = {"model_uri": "models/churn", "name": "churn"}
 COMMON, OWN, RENEWED = "common-token-0123456789", "own-token-0123456789abc", "renewed-token-0123456789"
 
@@ -50,6 +54,39 @@ def test_who_does_not_know_the_settings_is_told_that_a_token_is_asked_for(harnes
     with pytest.raises(PredictionFailed, match="asks for a token"):
         deployer.predict(server, [1])
     deployer.predict(server, [1], token="env:COMMON_TOKEN")
+
+
+def test_the_command_shows_the_token_that_its_user_refers_to(harness: ProcessHarness) -> None:
+    guarded(harness).deploy_model(harness.config("v1", name="churn", command=COMMAND))
+    program = InProcesses(harness.state_dir, harness.gateway_port)
+    assert program("predict", "churn", "[1]", "--token", "env:COMMON_TOKEN").exit_code == 0
+    refused = program("predict", "churn", "[1]", "--json")
+    assert (refused.exit_code, refused.error["error"]) == (1, "PredictionFailed")
+    assert "--token" in refused.error["hint"]
+    knowing = program("--set", "token=env:COMMON_TOKEN", "predict", "churn", "[1]")
+    assert knowing.exit_code == 0, knowing.stderr
+    plain = program("predict", "churn", "[1]", "--token", COMMON)
+    assert plain.exit_code == 2 and COMMON not in plain.stdout + plain.stderr
+
+
+def test_over_https_predict_trusts_whom_it_is_told_to_trust(
+    harness: ProcessHarness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = issue(tmp_path / "tls", "own")
+    settings = ProcessSettings(
+        state_dir=harness.state_dir,
+        gateway_port=harness.gateway_port,
+        token="env:COMMON_TOKEN",
+        certificate=own.certificate,
+        certificate_key=own.key,
+    )
+    server = ProcessModelDeployer(settings).deploy_model(harness.config("v1"))
+    with pytest.raises(PredictionFailed, match="not trusted") as caught:
+        deployer.predict(server, [1])
+    assert "SSL_CERT_FILE" in caught.value.hint and caught.value.status == 0
+    monkeypatch.setenv("SSL_CERT_FILE", str(own.certificate))
+    assert deployer.predict(server, [1]) == {"answer": "v1"}
+    assert ProcessModelDeployer(settings).find_model_server(running=True) == [server]
 
 
 def test_a_health_check_needs_no_token(harness: ProcessHarness) -> None:
