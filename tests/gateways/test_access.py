@@ -120,6 +120,16 @@ def test_who_knows_no_token_leaves_the_one_that_is_asked_for(
     assert [status(url), status(url, TOKEN)] == [401, 200]
 
 
+def test_without_the_file_that_asks_nobody_is_let_in_until_somebody_says_who(
+    make_gateway: Make, guarded: TraefikGateway, serve: Serve
+) -> None:
+    url = route(guarded, "churn", serve(1))
+    (guarded.folder / "routes" / "_access.yml").unlink()
+    await_status(404, url, TOKEN)
+    make_gateway(guarded.folder).ensure()
+    await_status(200, url)
+
+
 def test_a_changed_token_is_asked_for_from_the_next_ensure_on(
     make_gateway: Make, guarded: TraefikGateway, serve: Serve
 ) -> None:
