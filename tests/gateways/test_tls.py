@@ -96,6 +96,14 @@ def test_a_certificate_that_is_renewed_in_place_is_shown_from_the_next_ensure_on
     until_shown(gateway, certificate)
 
 
+def test_one_file_may_hold_the_certificate_and_its_key(make_gateway: Make, tmp_path: Path) -> None:
+    two, one = issue(tmp_path / "tls", "two"), tmp_path / "one.pem"
+    one.write_text(two.certificate.read_text() + two.key.read_text())
+    gateway = make_gateway(certificate=Certificate(one, one))
+    gateway.ensure()
+    assert shown_at(gateway.url("churn")) == der(two)
+
+
 def test_no_request_fails_while_a_certificate_is_renewed(
     secured: tuple[TraefikGateway, Certificate], make_gateway: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
