@@ -5,7 +5,7 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import deploys, find, gateway, reconcile, replaces, running, startup, suite
+from benchmarks import deploys, find, gateway, reconcile, replaces, running, startup, suite, traffic
 
 BENCHMARKS = {
     "startup": startup,
@@ -15,6 +15,7 @@ BENCHMARKS = {
     "find": find,
     "running": running,
     "reconcile": reconcile,
+    "traffic": traffic,
     "suite": suite,
 }
 

@@ -33,7 +33,9 @@ class ModelDeployerBlock(Block, ABC):
     `get_deployer` names the block and the fields that are wrong.
     """
 
-    model_config = ConfigDict(frozen=False, extra="allow", json_schema_extra=to_be_referred_to)
+    model_config = ConfigDict(
+        frozen=False, extra="allow", json_schema_extra=to_be_referred_to, hide_input_in_errors=True
+    )
 
     @abstractmethod
     def get_deployer(self) -> BaseModelDeployer:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from deployer import secrets
+from deployer.config import SECRET_REFERENCE
 from deployer.errors import InvalidRequest, PredictionFailed, ServerStopped, UnknownName
 from deployer.gateway import TOKEN_USER
 from deployer.http import Answer, NoAnswer, request
@@ -61,6 +62,10 @@ def _shown(token: str) -> dict[str, str]:
     """The header that shows a token, read now."""
     if not token:
         return {}
+    if not SECRET_REFERENCE.fullmatch(token):
+        # Without its text: it may be the token itself.
+        hint = "Give env:NAME, file:/path or prefect:block/name, never the token itself."
+        raise InvalidRequest("The token is not given by reference.", hint=hint)
     shown = base64.b64encode(f"{TOKEN_USER}:{secrets.resolved('the call', token)}".encode()).decode()
     return {"Authorization": f"Basic {shown}"}
 
@@ -81,11 +86,7 @@ def _ask(server: ModelServer, body: bytes, headers: dict[str, str], timeout: flo
     except NoAnswer as error:
         raise PredictionFailed(
             f"The model server {server.name!r} did not answer: {error.reason}.",
-            hint=(
-                f"Give it more time (timeout=), or look at its log: {_cli('logs', server)}"
-                if error.timed_out
-                else f"See how it is: {_cli('describe', server)}; `model-deployer reconcile` brings back what is down."
-            ),
+            hint=_after_silence(server, error),
         ) from None
     if not answer.ok:
         raise _refused(server, answer)
@@ -112,11 +113,22 @@ def _refused(server: ModelServer, answer: Answer) -> PredictionFailed:
     )
 
 
+def _after_silence(server: ModelServer, error: NoAnswer) -> str:
+    if error.timed_out:
+        return f"Give it more time (timeout=), or look at its log: {_cli('logs', server)}"
+    if error.untrusted:
+        return "Name the file of its authority, or of the certificate itself where it is its own, in SSL_CERT_FILE."
+    return f"See how it is: {_cli('describe', server)}; `model-deployer reconcile` brings back what is down."
+
+
 def _what_to_do(server: ModelServer, status: int) -> str:
     if status in (502, 503, 504):
         return f"It is stopped, starting or overloaded. See how it is: {_cli('describe', server)}"
     if status in (401, 403):
-        return "It asks for a token: give a reference to it (token=, or the deployer's setting `token`)."
+        return (
+            'It asks for a token: give a reference to the present one (token="env:NAME", or --token; or the '
+            "deployer's setting `token`). One that was changed is asked for from the next deploy or reconcile on."
+        )
     if status in (404, 405):
         return f"See whether {server.prediction_url} is where it predicts: {_cli('describe', server)}"
     if status < 500:

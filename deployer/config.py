@@ -47,7 +47,8 @@ def _secret_references(values: dict[str, str]) -> dict[str, str]:
     return values
 
 
-def _secret_reference(reference: str) -> str:
+def secret_reference(reference: str) -> str:
+    """It, if it is a reference; what is none may be a secret, so it is not told."""
     if not SECRET_REFERENCE.fullmatch(reference):
         raise ValueError("give a reference (env:NAME, file:/path, prefect:block/name), never the token itself")
     return reference
@@ -61,7 +62,8 @@ class Section(BaseModel):
     """A part of a config that folds away in a form."""
 
     # JSON knows no infinite number: what held one would not read back.
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    # What is given wrongly may be a secret in place of its reference, so no error shows it.
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True)
 
 
 class Probes(Section):
@@ -95,7 +97,7 @@ class Drain(Section):
 class Access(Section):
     """Who may call the server."""
 
-    token: Annotated[str, AfterValidator(_secret_reference)] = Field(
+    token: Annotated[str, AfterValidator(secret_reference)] = Field(
         title="Token",
         description="Reference to the token that callers must show: env:NAME, file:/path, prefect:block/name.",
     )
@@ -128,7 +130,7 @@ class Command(Section):
 class ModelServerConfig(BaseModel):
     """What a model server should be; checked whole before anything is touched."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), hide_input_in_errors=True)
 
     model_uri: PlainText = Field(
         min_length=1, title="Model URI", description="Where the model is: a path, or a file: URI."

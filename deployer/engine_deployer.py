@@ -1,7 +1,7 @@
 """The six methods, and what every engine deployer offers beside them, over an engine and a gateway."""
 
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from uuid import UUID
 
@@ -13,6 +13,7 @@ from deployer.errors import InvalidRequest, ServerNotFound, Unsupported
 from deployer.gateway import ChecksTokens, Gateway, MeasuresTraffic, Traffic
 from deployer.prepare import Preparer
 from deployer.records.history import rollback_target
+from deployer.records.names import platform_name
 from deployer.records.record import HistoryEntry
 from deployer.rollout.claim import planned
 from deployer.rollout.converge import Converger
@@ -165,10 +166,13 @@ class EngineModelDeployer(BaseModelDeployer):
             raise Unsupported(f"The flavor {self.FLAVOR} keeps no logs.")
         return self.engine.log(chosen.ref, tail, follow)
 
-    def traffic(self) -> dict[UUID, Traffic]:
-        """What the gateway counted of each server since its route last changed, by UUID.
+    def traffic(self, servers: Iterable[ModelServer] | None = None) -> dict[UUID, Traffic]:
+        """What the gateway counted of each server since its route last changed, by UUID; all in one look at it.
 
         Servers that nobody called since are left out, all of them where the gateway does not count.
+
+        Args:
+            servers: those that are meant; None: all there are, for which the platform is looked at once more.
 
         Raises:
             GatewayDown: it does not answer.
@@ -176,8 +180,12 @@ class EngineModelDeployer(BaseModelDeployer):
         if not isinstance(self.gateway, MeasuresTraffic):
             return {}
         counted = self.gateway.traffic()
-        speaking = {view.server: view.speaking for view in self._observer.read_all() if view.server in counted}
-        return {o.workload.record.uuid: counted[server] for server, o in speaking.items() if o}
+        known = self._uuids() if servers is None else {platform_name(server.name): server.uuid for server in servers}
+        return {known[server]: traffic for server, traffic in counted.items() if server in known}
+
+    def _uuids(self) -> dict[str, UUID]:
+        speaking = {view.server: view.speaking for view in self._observer.read_all()}
+        return {server: o.workload.record.uuid for server, o in speaking.items() if o}
 
     def reconcile(self, timeout: int = 300) -> Report:
         """Bring every server to what it should be: finish rollouts, bring back what died, remove what is left over.

@@ -140,6 +140,23 @@ class Traffic:
         """Those that the server, or the gateway for it, could not answer."""
         return self.answers.get("5xx", 0)
 
+    @property
+    def counts(self) -> str:
+        """How many, and with which classes of status where not all went well, in words."""
+        classes = ", ".join(f"{count} {status}" for status, count in self.answers.items())
+        return f"{self.requests}" if self.answers.keys() <= {"2xx"} else f"{self.requests} ({classes})"
+
+    @property
+    def quantiles(self) -> str:
+        """How long they took, in words; empty where that is not known."""
+        named = {"p50": self.p50_s, "p95": self.p95_s, "p99": self.p99_s}
+        return ", ".join(f"{name} {milliseconds(seconds)}" for name, seconds in named.items() if seconds is not None)
+
+
+def milliseconds(seconds: float | None) -> str:
+    """A duration in milliseconds; empty where none is known."""
+    return "" if seconds is None else f"{seconds * 1000:.3g} ms"
+
 
 @runtime_checkable
 class MeasuresTraffic(Protocol):

@@ -2,6 +2,7 @@
 
 import http.client
 import socket
+import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -38,12 +39,14 @@ class NoAnswer(Exception):
     Attributes:
         reason: why, in words.
         timed_out: the server may still be at work on the request.
+        untrusted: its certificate is not to be trusted, as far as is known here; nothing was sent.
     """
 
-    def __init__(self, reason: str, *, timed_out: bool = False) -> None:
+    def __init__(self, reason: str, *, timed_out: bool = False, untrusted: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
         self.timed_out = timed_out
+        self.untrusted = untrusted
 
 
 def request(
@@ -55,6 +58,8 @@ def request(
     timeout_s: float,
 ) -> Answer:
     """Send one request on a connection of its own; follows no redirect and asks no proxy.
+
+    A certificate must be the URL's host's, by an authority that the system knows or the file named in SSL_CERT_FILE.
 
     Args:
         url: an http or https URL.
@@ -73,6 +78,8 @@ def request(
             content = _read(sock, response, deadline)
     except TimeoutError:
         raise NoAnswer(f"no answer from {url} within {timeout_s:g} s", timed_out=True) from None
+    except ssl.SSLCertVerificationError as error:
+        raise NoAnswer(f"the certificate of {url} is not trusted: {error.verify_message}", untrusted=True) from None
     except (OSError, http.client.HTTPException) as error:
         raise NoAnswer(f"no answer from {url}: {str(error) or type(error).__name__}") from None
     finally:

@@ -1,4 +1,4 @@
-"""TCP ports on loopback that can be taken and kept."""
+"""TCP ports of this machine, on loopback unless told otherwise, that can be taken and kept."""
 
 import random
 import socket
@@ -21,32 +21,33 @@ def free_ports(count: int, taken: Container[int | None] = ()) -> list[int]:
     return list(islice(_free(taken), count))
 
 
-def free_port(*, preferred: int = 0, avoid: int = 0) -> int:
+def free_port(*, preferred: int = 0, avoid: int = 0, bind: str = LOOPBACK) -> int:
     """The preferred port if nobody has it, else another free one; 0 if there is none."""
-    if preferred not in (0, avoid) and not is_taken(preferred):
+    if preferred not in (0, avoid) and not is_taken(preferred, bind):
         return preferred
-    return next((port for port in _free((avoid,)) if not is_taken(port)), 0)
+    return next((port for port in _free((avoid,)) if not is_taken(port, bind)), 0)
 
 
-def can_be_bound(port: int) -> bool:
-    """Whether a listener could take it on loopback."""
-    with socket.socket() as candidate:
+def can_be_bound(port: int, bind: str = LOOPBACK) -> bool:
+    """Whether a listener could take it; with port 0, whether the machine has that address."""
+    with _socket(bind) as candidate:
         candidate.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            candidate.bind((LOOPBACK, port))
+            candidate.bind((bind, port))
         except OSError:
             return False
     return True
 
 
-def is_taken(port: int) -> bool:
+def is_taken(port: int, bind: str = LOOPBACK) -> bool:
     """Whether somebody answers on that port, or it cannot be bound."""
-    with socket.socket() as caller:
+    with _socket(bind) as caller:
         caller.settimeout(1)
         # Where an address may be reused, binding succeeds beside a listener on all interfaces; so it is called first.
-        if caller.connect_ex((LOOPBACK, port)) == 0:
+        # The address that stands for all of them is called as loopback.
+        if caller.connect_ex((bind, port)) == 0:
             return True
-    return not can_be_bound(port)
+    return not can_be_bound(port, bind)
 
 
 def ephemeral() -> range:
@@ -56,6 +57,10 @@ def ephemeral() -> range:
     except (OSError, ValueError):
         return USUAL_EPHEMERAL
     return range(first, last + 1)
+
+
+def _socket(bind: str) -> socket.socket:
+    return socket.socket(socket.AF_INET6 if ":" in bind else socket.AF_INET)
 
 
 def _free(taken: Container[int | None]) -> Iterator[int]:

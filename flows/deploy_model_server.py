@@ -26,5 +26,5 @@ def deploy_model_server(
     steps: list[Progress] = []
     with steps_told(one, steps.append):
         server = deploy_model(config, one, replace, timeout)
-    publish_card(server, steps)
+    publish_card(one, server, steps)
     return server

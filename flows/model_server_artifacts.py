@@ -7,19 +7,23 @@ from typing import Any
 
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
+from deployer.base import BaseModelDeployer
 from deployer.client import PROTOCOLS
+from deployer.gateway import TOKEN_USER, Traffic
 from deployer.records.names import platform_name
 from deployer.rollout.steps import Progress
 from deployer.server import ModelServer
+from deployer.traffic import known_traffic
 
 EXAMPLE_ROWS = [[5.1, 3.5, 1.4, 0.2]]
 
 
-def publish_card(server: ModelServer, steps: Sequence[Progress]) -> None:
+def publish_card(deployer: BaseModelDeployer, server: ModelServer, steps: Sequence[Progress]) -> None:
     """Publish the server's card, under a key of its own, so that its versions tell its history."""
+    traffic = known_traffic(deployer, [server]) or {}
     create_markdown_artifact(
         key=f"model-server-{platform_name(server.name)}",
-        markdown=card(server, steps),
+        markdown=card(server, steps, traffic.get(server.uuid)),
         description=f"The model server {server.name}, revision {server.revision}.",
     )
 
@@ -47,13 +51,17 @@ def row(server: ModelServer) -> dict[str, Any]:
     }
 
 
-def card(server: ModelServer, steps: Sequence[Progress]) -> str:
-    """The server in Markdown: what serves, where it came from, how to call it, and how it got there."""
+def card(server: ModelServer, steps: Sequence[Progress], traffic: Traffic | None = None) -> str:
+    """The server in Markdown: what serves, where it came from, how to call it, and how it got there.
+
+    Args:
+        traffic: what passed through it since its route last changed, where something did and is known.
+    """
     return "\n\n".join(
         [
             f"# {plain(server.name)}",
             f"<{server.url}> is **{server.state}**" + (f": {plain(server.message)}" if server.message else "."),
-            _table(("", ""), _facts(server)),
+            _table(("", ""), [*_facts(server), *(_counted(traffic) if traffic else ())]),
             "## How to call it",
             _fenced("sh", _curl(server)),
             _fenced("python", _python(server)),
@@ -79,6 +87,7 @@ def _facts(server: ModelServer) -> list[tuple[str, str]]:
         "Model URI": server.config.model_uri,
         "Model type": server.model_type,
         "Digest": server.digest,
+        "Token": server.token,
         "Runtime": server.config.runtime,
         "Flow": provenance.pipeline_name,
         "Flow run": provenance.pipeline_run_id,
@@ -89,18 +98,24 @@ def _facts(server: ModelServer) -> list[tuple[str, str]]:
     return [(name, plain(value)) for name, value in facts.items() if value]
 
 
+def _counted(traffic: Traffic) -> list[tuple[str, str]]:
+    return [("Requests since its route changed", traffic.counts), ("How long they took", traffic.quantiles)]
+
+
 def _curl(server: ModelServer) -> str:
-    question = shlex.quote(json.dumps(_question(server)))
-    return f"curl {shlex.quote(server.prediction_url)} -H 'Content-Type: application/json' -d {question}"
+    question, user = shlex.quote(json.dumps(_question(server))), f'-u "{TOKEN_USER}:$TOKEN" ' if server.token else ""
+    return f"curl {user}{shlex.quote(server.prediction_url)} -H 'Content-Type: application/json' -d {question}"
 
 
 def _python(server: ModelServer) -> str:
+    shown = f", auth=({TOKEN_USER!r}, os.environ['TOKEN'])" if server.token else ""
     return "\n".join(
         [
+            *(["import os", ""] if server.token else []),
             "import requests",
             "",
             f"question = {_question(server)!r}",
-            f"requests.post({server.prediction_url!r}, json=question, timeout=60).json()",
+            f"requests.post({server.prediction_url!r}, json=question{shown}, timeout=60).json()",
         ]
     )
 

@@ -30,5 +30,5 @@ def rollback_model_server(
     steps: list[Progress] = []
     with tasks.steps_told(one, steps.append):
         back = tasks.rollback_model_server(server, one, revision, timeout)
-    publish_card(back, steps)
+    publish_card(one, back, steps)
     return back

@@ -10,6 +10,7 @@ from deployer.cli import options, shapes, tables
 from deployer.cli.session import session_of, uuid_in
 from deployer.cli.terminal import print_json, say
 from deployer.errors import InvalidRequest
+from deployer.traffic import known_traffic
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -75,11 +76,12 @@ def list_servers(
 def describe(ctx: typer.Context, server: options.Server, as_json: options.Json = False) -> None:
     """Say all that is known of a server.
 
-    That is its state, URL, model, digest, where it came from, and its revisions.
+    That is its state, URL, model, digest, where it came from, what passed through it since its route last changed, and
+    its revisions.
 
     With --json: uuid, name, url, prediction_url, state, message, revision, model_name, model_uri, model_type,
-    digest, pipeline_name, pipeline_run_id, pipeline_step_name, protocol, created_at, deployed_at, config, and
-    history as `history --json` prints it.
+    digest, pipeline_name, pipeline_run_id, pipeline_step_name, protocol, created_at, deployed_at, config, token (its
+    reference), traffic as `list --watch --json` prints it, and history as `history --json` prints it.
     """
     from deployer.engine_deployer import EngineModelDeployer
 
@@ -87,11 +89,13 @@ def describe(ctx: typer.Context, server: options.Server, as_json: options.Json =
     found = session.server(server)
     deployer = session.deployer
     history = deployer.history(found.uuid) if isinstance(deployer, EngineModelDeployer) else []
+    traffic = (known_traffic(deployer, [found]) or {}).get(found.uuid)
     if session.as_json:
         revisions = [shapes.revision_shape(entry) for entry in history]
-        print_json({**shapes.server_shape(deployer, found), "history": revisions})
+        counted = shapes.traffic_shape(traffic)
+        print_json({**shapes.server_shape(deployer, found), "traffic": counted, "history": revisions})
     else:
-        tables.print_server(found)
+        tables.print_server(found, traffic)
         say("")
         tables.print_history(history)
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def server_shape(deployer: "BaseModelDeployer", server: "ModelServer") -> dict[str, Any]:
-    """The keys of `get_model_server_info`, the revision as a number, and: protocol, created_at, deployed_at, config."""
+    """The keys of `get_model_server_info`, the revision as a number, and what stands below it; token is a reference."""
     return {
         **deployer.get_model_server_info(server),
         "revision": server.revision,
@@ -23,6 +23,7 @@ def server_shape(deployer: "BaseModelDeployer", server: "ModelServer") -> dict[s
         "created_at": server.created_at.isoformat(),
         "deployed_at": server.deployed_at.isoformat(),
         "config": server.config.model_dump(mode="json"),
+        "token": server.token or None,
     }
 
 

@@ -8,6 +8,7 @@ from deployer.cli.terminal import Column, print_fields, print_table, say, style_
 
 if TYPE_CHECKING:
     from deployer.engine import Unreadable
+    from deployer.gateway import Traffic
     from deployer.records.record import HistoryEntry
     from deployer.server import ModelServer
 
@@ -45,7 +46,7 @@ def print_unreadable(found: "Sequence[Unreadable]") -> None:
         say(f"Unreadable: {thing.where}: {thing.reason}", "yellow")
 
 
-def print_server(server: "ModelServer") -> None:
+def print_server(server: "ModelServer", traffic: "Traffic | None" = None) -> None:
     config, origin = server.config, server.provenance
     fields = {
         "name": server.name,
@@ -64,6 +65,9 @@ def print_server(server: "ModelServer") -> None:
         "task": origin.pipeline_step_name,
         "env": ", ".join(f"{name}={value}" for name, value in config.env.items()),
         "secrets": ", ".join(f"{name} from {reference}" for name, reference in config.secrets.items()),
+        "token": server.token,
+        "requests": traffic.counts if traffic else "",
+        "latency": traffic.quantiles if traffic else "",
         "created": _when(server.created_at),
         "deployed": _when(server.deployed_at),
     }
@@ -84,11 +88,6 @@ def age(since: datetime) -> str:
 def state(server: "ModelServer") -> str:
     """Its state, and its message where there is one."""
     return f"{server.state}: {server.message}" if server.message else str(server.state)
-
-
-def milliseconds(seconds: float | None) -> str:
-    """A duration in milliseconds; empty where none is known."""
-    return "" if seconds is None else f"{seconds * 1000:.3g} ms"
 
 
 def _row(server: "ModelServer") -> list[str]:

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from deployer.cli.tables import milliseconds, state
+from deployer.cli.tables import state
 from deployer.cli.terminal import Column, console, is_terminal, print_json, print_table, style_of_state, table_of
+from deployer.traffic import known_traffic
 
 if TYPE_CHECKING:
     from deployer.cli.session import Session
@@ -31,34 +32,36 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Look:
-    """The servers at one moment, and what passed through each since its route last changed."""
+    """The servers at one moment, and what passed through each since its route last changed; None: nobody knows."""
 
     servers: "Sequence[ModelServer]"
-    traffic: "Mapping[UUID, Traffic]"
+    traffic: "Mapping[UUID, Traffic] | None"
     at: float = field(default_factory=time.monotonic)
 
     def rate(self, uuid: UUID, before: "Look | None") -> float | None:
-        """Requests a second since the look before; None at the first."""
-        if before is None:
+        """Requests a second since the look before; None at the first, and where either saw no traffic."""
+        if before is None or self.traffic is None or before.traffic is None:
             return None
-        now, then = self._requests(uuid), before._requests(uuid)
+        now, then = _requests(uuid, self.traffic), _requests(uuid, before.traffic)
         # Fewer than before: the route has changed, and with it the count began anew.
         return (now - then if now >= then else now) / (self.at - before.at)
 
-    def _requests(self, uuid: UUID) -> int:
-        return self.traffic[uuid].requests if uuid in self.traffic else 0
+    def of(self, uuid: UUID) -> "Traffic | None":
+        """What is known to have passed through that server."""
+        return self.traffic.get(uuid) if self.traffic else None
+
+
+def _requests(uuid: UUID, traffic: "Mapping[UUID, Traffic]") -> int:
+    return traffic[uuid].requests if uuid in traffic else 0
 
 
 def watch(session: "Session", find: Find, interval_s: float) -> None:
     """Show them until somebody interrupts it."""
-    from deployer.engine_deployer import EngineModelDeployer
-
-    deployer = session.deployer
-    traffic = deployer.traffic if isinstance(deployer, EngineModelDeployer) else dict
     before: Look | None = None
     with suppress(KeyboardInterrupt), _shown(session.as_json) as show:
         for _ in _each(interval_s):
-            look = Look(find(), traffic())
+            servers = find()
+            look = Look(servers, known_traffic(session.deployer, servers))
             show(look, before)
             before = look
 
@@ -89,7 +92,9 @@ def _rows(look: Look, before: Look | None) -> list[list[str]]:
 
 
 def _row(server: "ModelServer", look: Look, before: Look | None) -> list[str]:
-    traffic, rate = look.traffic.get(server.uuid), look.rate(server.uuid, before)
+    from deployer.gateway import milliseconds
+
+    traffic, rate = look.of(server.uuid), look.rate(server.uuid, before)
     counted = (
         [str(traffic.requests), "" if rate is None else f"{rate:.1f}", str(traffic.errors)] if traffic else [""] * 3
     )
@@ -107,5 +112,5 @@ def _shape(server: "ModelServer", look: Look, before: Look | None) -> dict[str, 
         "message": server.message or None,
         "revision": server.revision,
         "requests_per_second": look.rate(server.uuid, before),
-        "traffic": traffic_shape(look.traffic.get(server.uuid)),
+        "traffic": traffic_shape(look.of(server.uuid)),
     }

@@ -78,13 +78,14 @@ class TraefikGateway:
         if self._certificate:
             self._certificate.require_usable()
         if self._files.are_watched and self._proxy.answers():
-            self._files.keep_up(access, self._certificate)
+            self._keep_up(access)
             return
         self._files.make_folders()
         with storage("start the gateway"), locked(self.folder / "ensure.lock", ENSURE_LOCK_S):
             if not self._files.are_watched:
                 self._proxy.stop(BLIND_FOR_S)
             elif self._proxy.outlasts_silence():
+                self._keep_up(access)
                 return
             self._files.provide(access, self._certificate)
             self._require_a_token()
@@ -149,16 +150,38 @@ class TraefikGateway:
 
     def traffic(self) -> dict[str, Traffic]:
         """What the proxy counted of each server since its route last changed; see `MeasuresTraffic`."""
-        return traefik_metrics.traffic(self.metrics())
+        tags = {server: route.tag for server, route in self.routes().items()}
+        return traefik_metrics.traffic(self.metrics(), tags)
 
     def shutdown(self, grace_s: float = 10) -> None:
         """End the proxy: every URL goes down until `ensure`. Routes and ports are kept."""
         with storage("stop the gateway"):
             self._proxy.stop(grace_s)
 
+    def _keep_up(self, access: str | None) -> None:
+        """Have the running proxy go by what has changed since."""
+        self._files.keep_up(access, self._certificate)
+        self._require_a_token()
+        if self._proxy.has_another_host:
+            with locked(self.folder / "locks" / "address", ENSURE_LOCK_S):
+                self._proxy.keep_host()
+        until = time.monotonic() + START_S
+        while (wanted := self._files.access) and self._admin().access() != wanted:
+            if time.monotonic() >= until:
+                raise self._lets_others_in()
+            time.sleep(POLL_S)
+
+    def _lets_others_in(self) -> GatewayDown:
+        suspects = "".join(f"; {path} is not as the gateway writes it" for path in self._files.unloadable())
+        return GatewayDown(
+            f"the gateway did not take up the token within {START_S:g} s{suspects}{self._proxy.last_words()}",
+            serving="every URL asks for what it asked for before",
+            hint=f"{'move that file elsewhere' if suspects else 'see its log'}, then reconcile",
+        )
+
     def _require_a_token(self) -> None:
         bind = self._proxy.expected_address.bind
-        if not ipaddress.ip_address(bind).is_loopback and not self._files.ask_for_a_token:
+        if not ipaddress.ip_address(bind).is_loopback and not self._files.access:
             raise InvalidConfig(
                 f"Without a token the gateway serves this machine alone, not {bind}.",
                 hint="Set the setting `token` to a reference: env:NAME, file:/path or prefect:block/name.",

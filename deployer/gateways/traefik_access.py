@@ -9,6 +9,8 @@ import base64
 import hashlib
 import json
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from deployer.errors import InvalidConfig
 from deployer.gateway import TOKEN_USER
@@ -18,7 +20,7 @@ FILE_NAME = "_access.yml"
 MIDDLEWARE = "_access"
 SHORTEST = 16
 PRINTABLE = re.compile(r"[!-~]+")
-HIDE_NOTHING: dict[str, object] = {"headers": {"customResponseHeaders": {"Model-Server-Access": ""}}}
+LET_IN: dict[str, object] = {"chain": {"middlewares": []}}
 """Every route names the middleware, so that a token reaches all of them at once; without one it does nothing."""
 
 
@@ -40,7 +42,7 @@ def entry_of(token: str) -> str:
 def check(entry: str) -> dict[str, object]:
     """The middleware that lets pass who shows the token with that entry, and everybody where it is empty."""
     if not entry:
-        return HIDE_NOTHING
+        return LET_IN
     return {"basicAuth": {"users": [entry], "realm": "model servers", "removeHeader": True}}
 
 
@@ -49,6 +51,17 @@ def rendered(entry: str) -> str:
     return json.dumps({"http": {"middlewares": {MIDDLEWARE: check(entry)}}}, indent=1) + "\n"
 
 
-def asks(text: str) -> bool:
-    """Whether that file asks for a token."""
-    return "basicAuth" in text
+def entry_in(text: str) -> str:
+    """The entry of the token that such a file asks for; empty where it asks for none."""
+    try:
+        return asked_by(json.loads(text)["http"]["middlewares"][MIDDLEWARE])
+    except (ValueError, KeyError, TypeError):
+        return ""
+
+
+def asked_by(middleware: Mapping[str, Any]) -> str:
+    """The entry of the token that a middleware asks for; empty where it asks for none."""
+    try:
+        return str(middleware["basicAuth"]["users"][0])
+    except (KeyError, TypeError, IndexError):
+        return ""

@@ -4,11 +4,13 @@ import ipaddress
 import json
 from dataclasses import dataclass
 
+from deployer.gateways import traefik_access
 from deployer.gateways.traefik_settings import Address
 from deployer.http import Answer, NoAnswer, request
 from deployer.ports import LOOPBACK
 
 ANSWER_S = 1.0
+ACCESS = f"/api/http/middlewares/{traefik_access.MIDDLEWARE}@file"
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,13 @@ class TraefikAdmin:
             return Router(told["service"], told["status"] == "enabled", "; ".join(told.get("error", ())))
         except (ValueError, KeyError, TypeError):
             raise NoAnswer(f"the admin API's answer makes no sense: {answer.status} {answer.first_line}") from None
+
+    def access(self) -> str:
+        """The entry of the token that it asks callers for; empty where it asks for none."""
+        try:
+            return traefik_access.asked_by(json.loads(self._get(ACCESS).body))
+        except (NoAnswer, ValueError):
+            return ""
 
     def metrics(self) -> str:
         """All metrics in Prometheus' text format."""

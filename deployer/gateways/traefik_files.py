@@ -106,9 +106,10 @@ class RouteFiles:
                 self._write(self._certificate, certificate.told)
 
     @property
-    def ask_for_a_token(self) -> bool:
-        """Whether callers must show one."""
-        return traefik_access.asks(_text(self._access))
+    def access(self) -> str:
+        """The entry of the token that callers must show; empty where they need none."""
+        with storage("read whom the gateway lets in"):
+            return traefik_access.entry_in(_text(self._access))
 
     @property
     def _access(self) -> Path:

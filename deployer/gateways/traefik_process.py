@@ -12,7 +12,7 @@ from deployer.gateways.files import replace_file, storage
 from deployer.gateways.traefik_admin import TraefikAdmin
 from deployer.gateways.traefik_lost import lost_proxies
 from deployer.gateways.traefik_settings import Address, environment, find_binary, settings_file, told_by
-from deployer.ports import LOOPBACK, free_port, is_taken
+from deployer.ports import can_be_bound, free_port, is_taken
 from deployer.processes.held import HeldProcess
 
 START_S = 10.0
@@ -110,6 +110,7 @@ class TraefikProcess:
         """Start it, on the port of its URLs where there are any, and wait until it serves.
 
         Raises:
+            EngineError: the machine lacks the address that it was asked to serve on.
             PortTaken: that port, or the one asked for, belongs to somebody else.
             GatewayDown: it ended, or does not answer.
         """
@@ -122,9 +123,20 @@ class TraefikProcess:
             self._launch(binary, address)
             if self._comes_up(address):
                 return
-            if not (is_taken(address.port) or is_taken(address.admin)):
+            if not (is_taken(address.port, address.bind) or is_taken(address.admin)):
                 break
         raise self._ended()
+
+    @property
+    def has_another_host(self) -> bool:
+        """Whether its URLs shall name another host than is remembered."""
+        address = self.address
+        return address is not None and self.expected_address.host != address.host
+
+    def keep_host(self) -> None:
+        """Remember the host asked for, the one part of its URLs that changes while it runs."""
+        with storage("remember the host of the gateway's URLs"):
+            self._remember(self.expected_address)
 
     def stop(self, grace_s: float) -> None:
         """End it, by force after so many seconds."""
@@ -138,9 +150,15 @@ class TraefikProcess:
     def _choose_address(self, served: Address | None) -> Address:
         """A URL lasts as long as its server, so the port that was served on once is kept."""
         kept = self._asked.port or (served.port if served else 0)
-        if kept and is_taken(kept):
-            raise self._port_taken(kept)
-        port = kept or free_port(preferred=self._default_port)
+        bind = self._asked.on(served or Address(0, 0)).bind
+        if not can_be_bound(0, bind):
+            what = (
+                f"no network interface of this machine has the address {bind}, which the gateway was asked to serve on"
+            )
+            raise EngineError(what, serving=NO_URL_ANSWERS, hint="set `bind` to one that it has, or leave it empty")
+        if kept and is_taken(kept, bind):
+            raise self._port_taken(kept, bind)
+        port = kept or free_port(preferred=self._default_port, bind=bind)
         admin = free_port(preferred=served.admin if served else 0, avoid=port)
         if not (port and admin):
             raise GatewayDown("no port is free for the gateway", hint="end what holds so many ports, then try again")
@@ -148,9 +166,12 @@ class TraefikProcess:
 
     def _launch(self, binary: Path, address: Address) -> None:
         replace_file(self._settings, settings_file(self._routes, address), self._folder / "scratch")
-        replace_file(self._folder / "address", address.told(), self._folder / "scratch")
+        self._remember(address)
         self._process.prepare()
         self._process.start([str(binary), told_by(self._settings)], environment(), deadline_s=START_S)
+
+    def _remember(self, address: Address) -> None:
+        replace_file(self._folder / "address", address.told(), self._folder / "scratch")
 
     def _comes_up(self, address: Address) -> bool:
         """Whether it serves on both ports; False where it ended instead."""
@@ -176,10 +197,10 @@ class TraefikProcess:
         identity = self._process.identity()
         return identity.pid if identity else 0
 
-    def _port_taken(self, port: int) -> PortTaken:
+    def _port_taken(self, port: int, bind: str) -> PortTaken:
         why = "asked for as" if self._asked.port else "in every URL as"
         return PortTaken(
-            f"port {port} of {LOOPBACK}, {why} the gateway's, belongs to {_listener(port)}",
+            f"port {port} of {bind}, {why} the gateway's, belongs to {_listener(port)}",
             serving=NO_URL_ANSWERS,
             hint="end what listens there, or set another gateway port: the URLs change with it",
         )

@@ -71,6 +71,23 @@ def test_one_field_is_required_in_the_schema_alone_so_that_references_fit_no_blo
     assert ProcessModelDeployer().keep_models == ProcessSettings().keep_models
 
 
+def test_who_may_call_is_asked_for_in_the_form_as_plain_text(tmp_path: Path) -> None:
+    fields = ProcessModelDeployer.model_json_schema()["properties"]
+    for name in ("bind", "token", "url_host"):
+        assert (fields[name]["type"], fields[name]["default"]) == ("string", ""), "empty, not null, is left out"
+        assert fields[name]["title"] and fields[name]["description"].endswith(".")
+    saved = ProcessModelDeployer(state_dir=tmp_path, bind="0.0.0.0", token="env:CALLERS_TOKEN")
+    saved.save("guarded", _sync=True)  # type: ignore[call-arg]
+    one = deployer.load("process-model-deployer/guarded")
+    assert isinstance(one, Deployer) and one.token == "env:CALLERS_TOKEN"
+
+
+def test_what_the_ui_saved_open_to_other_machines_without_a_token_is_refused() -> None:
+    save_as_the_ui_does("open", bind="0.0.0.0")
+    with pytest.raises(InvalidConfig, match="set `token` too"):
+        deployer.load("process-model-deployer/open")
+
+
 def test_nonsense_that_the_ui_saved_names_the_block_and_its_fields() -> None:
     save_as_the_ui_does("nonsense", gateway_port="eighty", keep_modles=3)
     with pytest.raises(InvalidConfig) as caught:

@@ -12,7 +12,7 @@ from tests.support.command_line import InOneProcess
 SERVER_KEYS = {
     *("uuid", "name", "url", "prediction_url", "state", "message", "revision", "model_name", "model_uri"),
     *("model_type", "digest", "pipeline_name", "pipeline_run_id", "pipeline_step_name"),
-    *("protocol", "created_at", "deployed_at", "config"),
+    *("protocol", "created_at", "deployed_at", "config", "token"),
 }
 REVISION_KEYS = {"number", "origin", "outcome", "reason", "cause", "digest", "created_at", "config"}
 
@@ -157,7 +157,7 @@ def test_describe_says_all_that_is_known(cli: InOneProcess, deployed: str, broke
     assert cli("describe", "churn", "--json").json["digest"] in told
     assert "refused" in told
     described = cli("describe", "churn", "--json").json
-    assert described.keys() == SERVER_KEYS | {"history"}
+    assert described.keys() == SERVER_KEYS | {"history", "traffic"}
     assert [(r["number"], r["outcome"]) for r in described["history"]] == [(1, "served"), (2, "refused")]
 
 

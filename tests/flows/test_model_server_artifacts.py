@@ -6,6 +6,7 @@ import pytest
 
 from deployer.config import ModelServerConfig, Provenance
 from deployer.engine import Ref
+from deployer.gateway import Traffic
 from deployer.rollout.steps import Action, Progress, Step
 from deployer.server import ModelServer, State
 from flows.model_server_artifacts import card, row
@@ -44,6 +45,21 @@ def test_the_card_says_how_to_call_it_in_the_servers_own_protocol() -> None:
     text = card(SERVER, [])
     assert f"""curl {SERVER.prediction_url} -H 'Content-Type: application/json' -d '{{"inputs": [[""" in text
     assert "question = {'inputs': [[" in text
+
+
+def test_the_card_of_a_guarded_server_says_where_to_put_the_token() -> None:
+    text = card(replace(SERVER, token="env:CHURN_TOKEN"), [])
+    assert f'curl -u "token:$TOKEN" {SERVER.prediction_url}' in text
+    assert "auth=('token', os.environ['TOKEN'])" in text and "| Token | env:CHURN\\_TOKEN |" in text
+    assert "TOKEN" not in card(SERVER, [])
+
+
+def test_the_card_says_what_passed_through_the_server_where_something_did() -> None:
+    traffic = Traffic(answers={"2xx": 96, "5xx": 4}, p50_s=0.0125, p95_s=0.2, p99_s=None)
+    text = card(SERVER, [], traffic)
+    assert "| Requests since its route changed | 100 (96 2xx, 4 5xx) |" in text
+    assert "| How long they took | p50 12.5 ms, p95 200 ms |" in text
+    assert "Requests" not in card(SERVER, [])
 
 
 def test_a_protocol_that_is_not_known_here_still_has_a_card() -> None:

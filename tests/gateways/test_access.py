@@ -2,16 +2,24 @@
 
 import base64
 import re
+import socket
+import threading
 import time
+from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from deployer.errors import InvalidConfig
+from deployer.errors import EngineError, GatewayDown, InvalidConfig, PortTaken
 from deployer.gateway import Backend, Route
+from deployer.gateways import traefik
 from deployer.gateways.traefik import TraefikGateway
 from deployer.gateways.traefik_files import RouteFiles
+from deployer.gateways.traefik_process import TraefikProcess
+from deployer.gateways.traefik_settings import Address
 from deployer.http import request
 
 TOKEN, OTHER = "a-token-of-its-own-0123", "another-token-entirely-456"
@@ -89,8 +97,7 @@ def test_a_token_given_later_guards_every_route_that_stands(make_gateway: Make, 
     url = route(gateway, "churn", serve(1))
     assert status(url) == 200
     make_gateway(tmp_path / "one", token=lambda: TOKEN).ensure()
-    await_status(401, url)
-    assert status(url, TOKEN) == 200
+    assert [status(url), status(url, TOKEN)] == [401, 200]
 
 
 def test_it_guards_what_an_older_library_routed_too(make_gateway: Make, tmp_path: Path, serve: Serve) -> None:
@@ -113,13 +120,90 @@ def test_who_knows_no_token_leaves_the_one_that_is_asked_for(
     assert [status(url), status(url, TOKEN)] == [401, 200]
 
 
+def test_without_the_file_that_asks_nobody_is_let_in_until_somebody_says_who(
+    make_gateway: Make, guarded: TraefikGateway, serve: Serve
+) -> None:
+    url = route(guarded, "churn", serve(1))
+    (guarded.folder / "routes" / "_access.yml").unlink()
+    await_status(404, url, TOKEN)
+    make_gateway(guarded.folder).ensure()
+    await_status(200, url)
+
+
 def test_a_changed_token_is_asked_for_from_the_next_ensure_on(
     make_gateway: Make, guarded: TraefikGateway, serve: Serve
 ) -> None:
     url = route(guarded, "churn", serve(1))
+    for token, gone in ((OTHER, TOKEN), (TOKEN, OTHER)) * 5:
+        make_gateway(guarded.folder, token=partial(str, token)).ensure()
+        assert [status(url, token), status(url, gone)] == [200, 401], "ensure returned before the proxy went by it"
+
+
+def test_no_request_is_dropped_while_tokens_change(make_gateway: Make, guarded: TraefikGateway, serve: Serve) -> None:
+    url, over = route(guarded, "churn", serve(1)), threading.Event()
+
+    def call() -> Counter[frozenset[int]]:
+        seen: Counter[frozenset[int]] = Counter()
+        while not over.is_set():
+            seen[frozenset((status(url, TOKEN), status(url, OTHER)))] += 1
+        return seen
+
+    with ThreadPoolExecutor(4) as callers:
+        calls = [callers.submit(call) for _ in range(4)]
+        for token in (OTHER, TOKEN) * 10:
+            make_gateway(guarded.folder, token=partial(str, token)).ensure()
+        over.set()
+        seen = sum((one.result(60) for one in calls), Counter())
+    assert seen.keys() <= {frozenset({200, 401}), frozenset({200}), frozenset({401})}, seen
+    assert seen[frozenset({200, 401})] > len(calls)
+
+
+def test_who_waited_while_another_started_the_gateway_has_it_ask_for_the_token(
+    make_gateway: Make, tmp_path: Path, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_one, guarding = make_gateway(tmp_path / "one"), make_gateway(tmp_path / "one", token=lambda: TOKEN)
+    answers = TraefikProcess.answers
+
+    def started_meanwhile(proxy: TraefikProcess) -> bool:
+        monkeypatch.setattr(TraefikProcess, "answers", answers)
+        open_one.ensure()
+        return False
+
+    monkeypatch.setattr(TraefikProcess, "answers", started_meanwhile)
+    (tmp_path / "one" / "routes").mkdir(parents=True)
+    (tmp_path / "one" / "routes" / "_certificate.yml").touch()
+    guarding.ensure()
+    url = route(guarding, "churn", serve(1))
+    assert [status(url), status(url, TOKEN)] == [401, 200]
+
+
+def test_a_file_that_would_keep_a_token_from_being_asked_for_is_set_aside(
+    make_gateway: Make, guarded: TraefikGateway, serve: Serve
+) -> None:
+    url = route(guarded, "churn", serve(1))
+    (guarded.folder / "routes" / "mine.yml").write_text("http: [this is: no route\n")
     make_gateway(guarded.folder, token=lambda: OTHER).ensure()
-    await_status(200, url, OTHER)
-    assert status(url, TOKEN) == 401
+    assert [status(url, TOKEN), status(url, OTHER)] == [401, 200]
+
+
+def test_a_token_that_the_proxy_does_not_take_up_is_told(
+    make_gateway: Make, guarded: TraefikGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(traefik, "START_S", 0.5)
+    monkeypatch.setattr(RouteFiles, "tidy", lambda _: None)
+    (guarded.folder / "routes" / "mine.yml").write_text("http: [this is: no route\n")
+    with pytest.raises(GatewayDown, match=r"mine\.yml is not as the gateway writes it") as caught:
+        make_gateway(guarded.folder, token=lambda: OTHER).ensure()
+    assert "asks for what it asked for before" in caught.value.serving
+
+
+def test_where_the_file_that_asks_for_a_token_is_lost_other_machines_are_not_let_in(make_gateway: Make) -> None:
+    gateway = make_gateway(bind="0.0.0.0", token=lambda: TOKEN, url_host="127.0.0.1")
+    gateway.ensure()
+    (gateway.folder / "routes" / "_access.yml").unlink()
+    with pytest.raises(InvalidConfig, match="Without a token"):
+        make_gateway(gateway.folder).ensure()
+    gateway.ensure()
 
 
 def test_no_file_and_no_answer_of_the_proxy_holds_a_token(guarded: TraefikGateway, serve: Serve) -> None:
@@ -161,3 +245,41 @@ def test_where_it_serves_is_remembered_for_who_does_not_say(make_gateway: Make, 
     again = make_gateway(gateway.folder)
     again.ensure()
     assert again.url("churn") == gateway.url("churn") and "127.0.0.3" in again.url("churn")
+
+
+def test_the_host_of_urls_changes_while_it_runs_and_is_remembered_for_who_does_not_say(
+    gateway: TraefikGateway, make_gateway: Make
+) -> None:
+    named = make_gateway(gateway.folder, url_host="models.example.org")
+    assert named.url("churn").startswith("http://models.example.org:")
+    named.ensure()
+    assert make_gateway(gateway.folder).url("churn") == named.url("churn")
+
+
+def test_an_address_that_the_machine_lacks_is_named(make_gateway: Make) -> None:
+    with pytest.raises(EngineError, match=r"192\.0\.2\.77") as caught:
+        make_gateway(bind="192.0.2.77", token=lambda: TOKEN).ensure()
+    assert "bind" in caught.value.hint
+
+
+def test_a_port_that_somebody_has_on_another_address_is_free_on_this_one(make_gateway: Make) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as stranger:
+        port = stranger.getsockname()[1]
+        gateway = make_gateway(port=port, bind="127.0.0.3")
+        gateway.ensure()
+        assert gateway.url("churn") == f"http://127.0.0.3:{port}/churn"
+        with pytest.raises(PortTaken, match=rf"{port} of 0\.0\.0\.0"):
+            make_gateway(port=port, bind="0.0.0.0", token=lambda: TOKEN).ensure()
+
+
+@pytest.mark.parametrize(
+    ("address", "served", "url"),
+    [
+        (Address(8400, 1), "127.0.0.1:8400", "http://127.0.0.1:8400"),
+        (Address(8400, 1, "::1", secure=True), "[::1]:8400", "https://[::1]:8400"),
+        (Address(8400, 1, "0.0.0.0", host="models.example.org"), "0.0.0.0:8400", "http://models.example.org:8400"),
+        (Address(8400, 1, "::"), "[::]:8400", f"http://{socket.gethostname()}:8400"),
+    ],
+)
+def test_urls_name_the_address_or_the_host_that_stands_for_it(address: Address, served: str, url: str) -> None:
+    assert (address.served, address.url) == (served, url)

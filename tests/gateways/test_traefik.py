@@ -240,3 +240,14 @@ def test_the_traffic_of_each_server_is_counted(gateway: TraefikGateway, serve: S
     counted = gateway.traffic()
     assert list(counted) == ["churn"] and counted["churn"].answers == {"2xx": 5}
     assert counted["churn"].p99_s is not None and counted["churn"].p99_s < 30
+
+
+def test_the_count_begins_anew_with_each_route_even_before_the_proxy_forgets_the_old(
+    gateway: TraefikGateway, serve: Serve
+) -> None:
+    route(gateway, "churn", serve(1))
+    for _ in range(5):
+        get(gateway.url("churn"))
+    route(gateway, "churn", serve(2))
+    get(gateway.url("churn"))
+    assert [gateway.traffic()["churn"].requests for _ in range(2)] == [1, 1]

@@ -23,7 +23,7 @@ class ProcessModelDeployer(EngineModelDeployer):
     def __init__(self, settings: ProcessSettings) -> None:
         self._settings = settings
         self.keep_models = settings.keep_models
-        self.token = settings.token or ""
+        self.token = settings.token
 
     @cached_property
     def state_dir(self) -> Path:
@@ -45,10 +45,10 @@ class ProcessModelDeployer(EngineModelDeployer):
             self.state_dir / "gateway",
             asked.gateway_port,
             asked.traefik,
-            bind=asked.bind,
+            bind=asked.bind or None,
             token=partial(secrets.resolved, "the gateway's token", asked.token) if asked.token else None,
             certificate=_certificate(asked),
-            url_host=asked.url_host,
+            url_host=asked.url_host or None,
         )
 
     @cached_property

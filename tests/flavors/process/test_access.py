@@ -1,6 +1,6 @@
 """Who may call a model server, from the deployer's settings and the config to the answer."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -8,12 +8,21 @@ import pytest
 from pydantic import ValidationError
 
 import deployer
-from deployer.errors import InvalidConfig, PredictionFailed, SecretUnresolved, Unsupported
+from blocks.process_model_deployer import ProcessModelDeployer as ProcessModelDeployerBlock
+from deployer.config import Access, ModelServerConfig
+from deployer.errors import DeployerError, InvalidConfig, PredictionFailed, SecretUnresolved, Unsupported
 from deployer.flavors.process.deployer import ProcessModelDeployer
 from deployer.flavors.process.settings import ProcessSettings
+from deployer.server import ModelServer
 from deployer.testing.memory import MemoryHarness
+from deployer.testing.models import command_line
 from deployer.testing.process import ProcessHarness
+from tests.gateways.test_tls import issue
+from tests.support.command_line import InProcesses
 
+PLAIN = "hunter2-hunter2-hunter2"
+COMMAND = {"line": command_line(), "prediction_path": "/invocations"}
+CONFIG = {"model_uri": "models/churn", "name": "churn"}
 COMMON, OWN, RENEWED = "common-token-0123456789", "own-token-0123456789abc", "renewed-token-0123456789"
 
 
@@ -45,6 +54,39 @@ def test_who_does_not_know_the_settings_is_told_that_a_token_is_asked_for(harnes
     with pytest.raises(PredictionFailed, match="asks for a token"):
         deployer.predict(server, [1])
     deployer.predict(server, [1], token="env:COMMON_TOKEN")
+
+
+def test_the_command_shows_the_token_that_its_user_refers_to(harness: ProcessHarness) -> None:
+    guarded(harness).deploy_model(harness.config("v1", name="churn", command=COMMAND))
+    program = InProcesses(harness.state_dir, harness.gateway_port)
+    assert program("predict", "churn", "[1]", "--token", "env:COMMON_TOKEN").exit_code == 0
+    refused = program("predict", "churn", "[1]", "--json")
+    assert (refused.exit_code, refused.error["error"]) == (1, "PredictionFailed")
+    assert "--token" in refused.error["hint"]
+    knowing = program("--set", "token=env:COMMON_TOKEN", "predict", "churn", "[1]")
+    assert knowing.exit_code == 0, knowing.stderr
+    plain = program("predict", "churn", "[1]", "--token", COMMON)
+    assert plain.exit_code == 2 and COMMON not in plain.stdout + plain.stderr
+
+
+def test_over_https_predict_trusts_whom_it_is_told_to_trust(
+    harness: ProcessHarness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = issue(tmp_path / "tls", "own")
+    settings = ProcessSettings(
+        state_dir=harness.state_dir,
+        gateway_port=harness.gateway_port,
+        token="env:COMMON_TOKEN",
+        certificate=own.certificate,
+        certificate_key=own.key,
+    )
+    server = ProcessModelDeployer(settings).deploy_model(harness.config("v1"))
+    with pytest.raises(PredictionFailed, match="not trusted") as caught:
+        deployer.predict(server, [1])
+    assert "SSL_CERT_FILE" in caught.value.hint and caught.value.status == 0
+    monkeypatch.setenv("SSL_CERT_FILE", str(own.certificate))
+    assert deployer.predict(server, [1]) == {"answer": "v1"}
+    assert ProcessModelDeployer(settings).find_model_server(running=True) == [server]
 
 
 def test_a_health_check_needs_no_token(harness: ProcessHarness) -> None:
@@ -96,7 +138,8 @@ def test_a_flavor_whose_gateway_asks_nobody_says_so(tmp_path: Path) -> None:
         ({"bind": "0.0.0.0"}, "set `token` too"),
         ({"bind": "192.0.2.1", "token": ""}, "set `token` too"),
         ({"bind": "everywhere"}, "IPv4 or IPv6"),
-        ({"token": "hunter2-hunter2-hunter2"}, "never the token itself"),
+        ({"token": PLAIN}, "never the token itself"),
+        ({"url_host": "models.example.org/churn"}, "IPv4 or IPv6"),
         ({"certificate": "cert.pem"}, "together"),
     ],
 )
@@ -105,7 +148,21 @@ def test_settings_that_are_not_safe_are_refused(settings: dict[str, str], said: 
         ProcessSettings.model_validate(settings)
 
 
-def test_a_token_in_place_of_its_reference_is_not_shown_by_load() -> None:
-    with pytest.raises(InvalidConfig) as caught:
-        deployer.load("process", token="hunter2-hunter2-hunter2")
-    assert "hunter2" not in str(caught.value)
+GIVEN_PLAINLY: dict[str, Callable[[ModelServer], object]] = {
+    "load": lambda _: deployer.load("process", token=PLAIN),
+    "settings": lambda _: ProcessSettings(token=PLAIN),
+    "block": lambda _: ProcessModelDeployerBlock(token=PLAIN),
+    "config": lambda _: ModelServerConfig.model_validate(CONFIG | {"access": {"token": PLAIN}}),
+    "section": lambda _: Access(token=PLAIN),
+    "config's secrets": lambda _: ModelServerConfig.model_validate(CONFIG | {"secrets": {"API_KEY": PLAIN}}),
+    "predict": lambda server: deployer.predict(server, [1], token=PLAIN),
+}
+
+
+@pytest.mark.parametrize("where", GIVEN_PLAINLY)
+def test_a_secret_in_place_of_its_reference_is_not_shown(where: str, tmp_path: Path) -> None:
+    memory = MemoryHarness(tmp_path)
+    server = memory.deployer().deploy_model(memory.config("v1"))
+    with pytest.raises((DeployerError, ValidationError), match="reference") as caught:
+        GIVEN_PLAINLY[where](server)
+    assert PLAIN not in str(caught.value) + repr(caught.value)

@@ -10,6 +10,7 @@ EXECUTE, FILES, ROUTES, TRAEFIK = (
 )
 ACKNOWLEDGE = "self._gateway.acknowledge(view.server, view.route.tag, ACKNOWLEDGED_WITHIN_S)"
 PROCESS_TESTS, TRAEFIK_TESTS = "tests/gateways/test_traefik_process.py", "tests/gateways/test_traefik.py"
+ACCESS_TESTS = "tests/gateways/test_access.py"
 
 MUTATIONS = (
     Mutation(
@@ -145,8 +146,8 @@ MUTATIONS = (
     Mutation(
         rule="The port of the URLs is kept.",
         file="deployer/gateways/traefik_process.py",
-        old="kept = self._port or (served.port if served else 0)",
-        new="kept = self._port or 0",
+        old="kept = self._asked.port or (served.port if served else 0)",
+        new="kept = self._asked.port or 0",
         seen_by=(
             "tests/gateways/test_traefik_down.py::test_a_stranger_on_the_port_of_its_urls_is_named_and_the_urls_stay",
         ),
@@ -171,5 +172,33 @@ MUTATIONS = (
         old="with contextlib.suppress(psutil.Error):",
         new="with contextlib.suppress(psutil.NoSuchProcess):",
         seen_by=(f"{PROCESS_TESTS}::test_where_its_folder_was_erased_and_it_cannot_be_ended_it_is_named",),
+    ),
+    Mutation(
+        rule="Every route asks for the gateway's token, if not for one of its own.",
+        file=ROUTES,
+        old="*([] if access else [traefik_access.MIDDLEWARE]), ",
+        new="",
+        seen_by=(f"{ACCESS_TESTS}::test_only_who_shows_the_token_is_answered",),
+    ),
+    Mutation(
+        rule="Once ensured, the proxy itself asks for the token that is given.",
+        file=TRAEFIK,
+        old="while (wanted := self._files.access) and self._admin().access() != wanted:",
+        new="while False:",
+        seen_by=(f"{ACCESS_TESTS}::test_a_changed_token_is_asked_for_from_the_next_ensure_on",),
+    ),
+    Mutation(
+        rule="Other machines are let in only with a token.",
+        file=TRAEFIK,
+        old="not ipaddress.ip_address(bind).is_loopback and not self._files.access",
+        new="False",
+        seen_by=(f"{ACCESS_TESTS}::test_other_machines_are_served_only_with_a_token",),
+    ),
+    Mutation(
+        rule="Who knows no token leaves the one that is asked for.",
+        file=TRAEFIK,
+        old="access = traefik_access.entry_of(self._token()) if self._token else None",
+        new='access = traefik_access.entry_of(self._token()) if self._token else ""',
+        seen_by=(f"{ACCESS_TESTS}::test_who_knows_no_token_leaves_the_one_that_is_asked_for",),
     ),
 )
