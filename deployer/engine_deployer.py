@@ -34,6 +34,7 @@ from deployer.store import Store
 FOUND_WITHIN_S = 2.0
 FOUND_RUNNING_WITHIN_S = 0.8
 LOG_TAIL_LINES = 15
+UNBOUNDED = Deadline(0)
 
 
 class EngineModelDeployer(BaseModelDeployer):
@@ -240,9 +241,9 @@ class EngineModelDeployer(BaseModelDeployer):
 
     @cached_property
     def _lifecycle(self) -> Lifecycle:
-        return Lifecycle(self._platform, self._executor(self._tell, Deadline(0)))
+        return Lifecycle(self._platform, self._executor(self._tell))
 
-    def _executor(self, on_progress: OnProgress, deadline: Deadline) -> Executor:
+    def _executor(self, on_progress: OnProgress, deadline: Deadline = UNBOUNDED) -> Executor:
         fetch_again = partial(self._preparer.fetch_again, deadline=deadline)
         return Executor(self._platform, on_progress, self._remove_superseded, fetch_again)
 
