@@ -17,6 +17,7 @@ from deployer.errors import InvalidModel
 REQUIREMENTS = "requirements.txt"
 FILES = {"-r": "-r", "--requirement": "-r", "-c": "-c", "--constraint": "-c"}
 EDITABLE = ("-e", "--editable")
+PACKAGES = (".whl", ".tar.gz", ".zip")
 SHORT = {"-i": "--index-url", "-f": "--find-links"}
 COMMENT = re.compile(r"(^|\s)#.*$")
 OWN_OPTIONS = re.compile(r"\s(?=--)")
@@ -125,6 +126,8 @@ class _Reader:
         if unknown := [option for option in options if not option.startswith("--hash")]:
             _refuse(f"{unknown[0].split('=')[0]} cannot be had for one requirement")
         hashes = tuple(sorted(_option(option)[1] for option in options))
+        if "@" not in text and text.strip().endswith(PACKAGES):  # It would be a name too.
+            return self._distribution(text.strip(), file, hashes)
         try:
             return Wanted(Requirement(text.strip()), hashes=hashes)
         except InvalidRequirement:
