@@ -45,7 +45,7 @@ def built(environments: Environments, wanted: Definition, told: Callable[[str], 
 
 
 def version_in(environments: Environments, key: str) -> str:
-    program = [environments.python(key), "-I", "-c", "import tiny; print(tiny.VERSION)"]
+    program = [str(environments.python(key)), "-I", "-c", "import tiny; print(tiny.VERSION)"]
     return subprocess.run(program, capture_output=True, text=True, check=True, timeout=60).stdout.strip()
 
 
