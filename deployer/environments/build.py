@@ -16,7 +16,7 @@ from deployer.errors import EnvironmentFailed, EnvironmentMismatch, RolloutTimeo
 UNCHANGED = "What served before serves on; nothing was changed."
 
 
-def build(definition: Definition, venv: Path, told: Callable[[str], None], left_s: float | None, held: int) -> None:
+def build(definition: Definition, venv: Path, told: Callable[[str], object], left_s: float | None, held: int) -> None:
     """Make the environment with what the definition asks for.
 
     Args:

@@ -62,7 +62,7 @@ class Environments:
             )
         return self._python(key)
 
-    def build(self, key: str, definition: "Definition", told: Callable[[str], None], left_s: float | None) -> None:
+    def build(self, key: str, definition: "Definition", told: Callable[[str], object], left_s: float | None) -> None:
         """Build it under that key; of two who do so at once the first is done, and its is used.
 
         Args:

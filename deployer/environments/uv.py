@@ -51,7 +51,7 @@ def find_uv() -> str:
 
 
 def run_uv(
-    arguments: Sequence[str], folder: Path, told: Callable[[str], None], left_s: float | None, held: int
+    arguments: Sequence[str], folder: Path, told: Callable[[str], object], left_s: float | None, held: int
 ) -> None:
     """Run it in a folder and pass on each line that it writes; it ends before this returns or raises.
 

@@ -38,7 +38,7 @@ def definition(model: Path, *lines: str, python: str = "") -> Definition:
     return Definition(requirements, (), python or python_here())
 
 
-def built(environments: Environments, wanted: Definition, told: Callable[[str], None] = str, **limit: float) -> str:
+def built(environments: Environments, wanted: Definition, told: Callable[[str], object] = str, **limit: float) -> str:
     """The key, the environment being there."""
     environments.build(wanted.key, wanted, told, limit.get("left_s"))
     return wanted.key
