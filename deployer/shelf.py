@@ -1,6 +1,5 @@
 """A folder of entries that are there whole or not at all; any number of deployers share it, and none waits."""
 
-import fcntl
 import os
 import re
 import secrets
@@ -9,6 +8,8 @@ import time
 from collections.abc import Iterator, Set
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from deployer.processes import locks
 
 KEY = re.compile(r"[0-9a-f]{64}")
 UNFINISHED = ".tmp-"
@@ -100,10 +101,7 @@ def _lock(folder: Path) -> Iterator[int | None]:
     """The descriptor that holds the folder's lock, None where another has it; the kernel frees it at our end."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield descriptor
-    except BlockingIOError:
-        yield None
+        yield descriptor if locks.exclusive(descriptor, patience_s=0) else None
     finally:
         os.close(descriptor)
 

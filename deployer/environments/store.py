@@ -9,7 +9,8 @@ from errno import EDQUOT, ENOSPC
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deployer.errors import EnvironmentGone, StateDirectoryUnusable
+from deployer.errors import DeployerError, EngineUnavailable, EnvironmentGone, StateDirectoryUnusable
+from deployer.processes.passing import AGAIN, passes
 from deployer.shelf import UNTOUCHED_S, Shelf
 
 if TYPE_CHECKING:
@@ -118,7 +119,10 @@ class Environments:
         entry = self.root / key
         return Unnamed(key, _size(entry), entry.stat().st_mtime)
 
-    def _unusable(self, error: OSError) -> StateDirectoryUnusable:
+    def _unusable(self, error: OSError) -> DeployerError:
+        if passes(error):
+            what = f"The environments' folder {self.root} cannot be written just now: {error.strerror}."
+            return EngineUnavailable(what, hint=AGAIN)
         full = error.errno in (ENOSPC, EDQUOT)
         what = f"The environments' folder {self.root} cannot be written: {error.strerror}."
         hint = "Free some space on its disk" if full else "Make it writable for this user"

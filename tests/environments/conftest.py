@@ -5,6 +5,12 @@ import pytest
 from tests.environments.packages import wheel
 
 
+@pytest.fixture(autouse=True)
+def nothing_at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """uv keeps a lock where it would keep logins."""
+    monkeypatch.setenv("UV_CREDENTIALS_DIR", str(tmp_path / "logins"))
+
+
 @pytest.fixture
 def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder that pip is told to look in, and nowhere else: tiny 1.0 and 2.0 are there."""

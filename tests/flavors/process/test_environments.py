@@ -54,6 +54,7 @@ DAY_S = 24 * 3600
 
 @pytest.fixture
 def harness(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ProcessHarness]:
+    monkeypatch.setenv("UV_CREDENTIALS_DIR", str(tmp_path / "logins"))  # uv would keep a lock at home for them
     monkeypatch.setenv("PATH", os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
     with closing(ProcessHarness(tmp_path)) as mine:
         yield mine
