@@ -142,6 +142,22 @@ def test_when_its_time_is_up_the_build_is_ended_with_all_that_it_started(
     assert left_in(environments) == set()
 
 
+def test_who_is_interrupted_while_it_builds_ends_it_first(
+    environments: Environments, model: Path, packages: Path
+) -> None:
+    slow(model, mark := model / "mark")
+
+    def interrupted(line: str) -> None:
+        if "Using Python" in line:
+            until(lambda: mark.exists() and mark.read_text() != "", 60)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        built(environments, definition(model, "slow-1.0.tar.gz"), interrupted)
+    until(lambda: not lives(int(mark.read_text())))
+    assert left_in(environments) == set()
+
+
 def test_who_is_killed_while_it_builds_leaves_only_what_is_collected_later(
     environments: Environments, model: Path, packages: Path
 ) -> None:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -17,6 +17,7 @@ import deployer
 from deployer.client import predict
 from deployer.config import Command, Drain, ModelServerConfig, Probes
 from deployer.engine import Phase
+from deployer.environments.definition import Definition
 from deployer.errors import EnvironmentFailed, EnvironmentMismatch, InvalidModel, RolloutTimeout, Unsupported
 from deployer.flavors.process.deployer import ProcessModelDeployer
 from deployer.rollout.steps import Action, Progress
@@ -245,6 +246,35 @@ def test_what_has_to_be_started_again_has_its_environment_built_anew(
         assert later.reconcile().failed == ()
     assert built(steps) == 1
     assert ask(server)[0] == "1.0"
+
+
+def test_the_time_for_a_start_is_the_builds_time_too(
+    harness: ProcessHarness, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = harness.deployer()
+    server = mine.deploy_model(config(model))
+    mine.stop_model_server(server.uuid)
+    shutil.rmtree(mine.state_dir / "environments")
+    later, given = harness.deployer(), list[float | None]()
+    build = later.environments.build
+
+    def timed(key: str, definition: Definition, told: Callable[[str], object], left_s: float | None) -> None:
+        given.append(left_s)
+        build(key, definition, told, left_s)
+
+    monkeypatch.setattr(later.environments, "build", timed)
+    later.start_model_server(server.uuid, timeout=60)
+    assert given[0] and 50 < given[0] <= 60
+    assert ask(server)[0] == "1.0"
+
+
+def test_without_uv_nothing_is_touched(harness: ProcessHarness, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "uv", None)
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    mine = harness.deployer()
+    with pytest.raises(Unsupported, match="uv, which is not installed"):
+        mine.deploy_model(config(model))
+    assert not (mine.state_dir / "models").exists()
 
 
 def test_reconcile_collects_what_no_record_and_no_history_names(harness: ProcessHarness, model: Path) -> None:
