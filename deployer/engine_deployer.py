@@ -220,7 +220,7 @@ class EngineModelDeployer(BaseModelDeployer):
             self.engine.sweep()
         kept = registry.kept_digests(views, self.keep_models)
         built, named = self.environments, registry.kept_environments(views, self.keep_models)
-        if (self.store.unnamed(kept) or (built and built.unnamed(named))) and _unreadable_by(self.engine):
+        if (self.store.unnamed(kept) or (built and built.has_others(named))) and _unreadable_by(self.engine):
             return  # It may name any of them.
         # A look from before will do: who made a revision since has touched what it needs, and that stays for a day.
         self.store.collect(kept)

@@ -89,6 +89,10 @@ class Environments:
         except OSError as error:
             raise self._unusable(error) from None
 
+    def has_others(self, kept: Set[str]) -> bool:
+        """Whether there are environments that are not in `kept`."""
+        return not self._shelf.keys() <= kept
+
     def unnamed(self, kept: Set[str]) -> list[Unnamed]:
         """The environments that are not in `kept`, the longest unused first."""
         found = [self._unnamed(key) for key in self._shelf.keys() - kept]

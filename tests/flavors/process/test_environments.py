@@ -297,6 +297,20 @@ def test_reconcile_collects_what_no_record_and_no_history_names(harness: Process
     assert sorted((mine.state_dir / "environments").iterdir()) == sorted(named)
 
 
+def test_while_a_record_cannot_be_read_no_environment_goes(harness: ProcessHarness, model: Path) -> None:
+    mine = harness.deployer()
+    mine.delete_model_server(mine.deploy_model(config(model)).uuid)
+    (environment,) = (mine.state_dir / "environments").iterdir()
+    shutil.rmtree(mine.state_dir / "models")
+    (stranger := mine.state_dir / "workloads" / "stranger-r1").mkdir()
+    os.utime(environment, (time.time() - 2 * DAY_S,) * 2)
+    mine.reconcile()
+    assert environment.exists()
+    stranger.rmdir()
+    mine.reconcile()
+    assert not environment.exists()
+
+
 def test_a_flavor_without_environments_says_so(model: Path, tmp_path: Path) -> None:
     memory = deployer.load("memory", platform="environments", model_store=tmp_path / "store")
     with pytest.raises(Unsupported, match="isolated"):
