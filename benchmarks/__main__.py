@@ -5,12 +5,13 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import deploys, find, gateway, reconcile, replaces, running, startup, suite, traffic
+from benchmarks import deploys, environments, find, gateway, reconcile, replaces, running, startup, suite, traffic
 
 BENCHMARKS = {
     "startup": startup,
     "gateway": gateway,
     "deploys": deploys,
+    "environments": environments,
     "replaces": replaces,
     "find": find,
     "running": running,

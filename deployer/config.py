@@ -117,7 +117,8 @@ class Command(Section):
     line: str = Field(
         min_length=1,
         title="Command line",
-        description="What to run; {port} and {model} stand for the port to listen on and the model's folder or file.",
+        description="What to run; {port} and {model} stand for the port to listen on and the model's folder or file, "
+        "{python} for the interpreter of its Python environment.",
     )
     readiness_path: str = Field(
         default="/ping", pattern="^/", title="Readiness path", description="HTTP path that answers 200 when ready."
@@ -145,6 +146,13 @@ class ModelServerConfig(BaseModel):
         default="", title="Model type", description="Free text to find by; what the model says of itself when empty."
     )
     runtime: str = Field(default="mlflow", title="Runtime", description="How the model becomes an HTTP server.")
+    environment: Literal["current", "isolated", "unchecked"] = Field(
+        default="current",
+        title="Python environment",
+        description="Where the model's requirements.txt is met. current: by what is installed here, which is checked "
+        "first. isolated: in a virtual environment of its own, built by uv before the rollout begins, and shared by "
+        "all that ask for the same. unchecked: here, whatever is installed.",
+    )
     rollout: Literal["replace", "recreate"] = Field(
         default="replace",
         title="Rollout",
@@ -154,7 +162,9 @@ class ModelServerConfig(BaseModel):
     )
     replicas: int = Field(default=1, ge=1, title="Replicas", description="How many copies serve at the same time.")
     env: Annotated[dict[str, str], AfterValidator(_variables)] = Field(
-        default={}, title="Environment", description="Environment variables of the server; stored as they are."
+        default={},
+        title="Environment variables",
+        description="Environment variables of the server; stored as they are.",
     )
     secrets: Annotated[dict[str, str], AfterValidator(_secret_references)] = Field(
         default={},

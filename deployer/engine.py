@@ -75,8 +75,8 @@ class Ending:
 class Launch:
     """How a runtime turns one model into an HTTP server; rendered once, when the workload is created.
 
-    In `argv` and the values of `env`, `{port}`, `{descriptor}`, `{model}` and `{revision}` stand for what is
-    known only at the start.
+    In `argv` and the values of `env`, `{port}`, `{descriptor}`, `{model}`, `{revision}` and `{python}` stand for what
+    is known only at the start; the last for the interpreter of the record's environment, where it has one.
 
     Attributes:
         readiness_path: HTTP path that answers 200 when ready.
@@ -175,7 +175,7 @@ class Engine(Protocol):
         """Start it if it is marked running and does not run; returns once it runs, ready or not.
 
         Raises:
-            ModelGone: its bytes are not here; they are fetched again, and it is asked once more.
+            ModelGone: its bytes or its environment are not here; they are had again, and it is asked once more.
         """
         ...
 

@@ -2,13 +2,14 @@
 
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from uuid import UUID
 
 from deployer import provenance, registry, secrets
 from deployer.base import BaseModelDeployer
 from deployer.config import ModelServerConfig
 from deployer.engine import Engine, KeepsLogs, ReportsUnreadable, Sweeps, Unreadable
+from deployer.environments.store import Environments
 from deployer.errors import InvalidRequest, ServerNotFound, Unsupported
 from deployer.gateway import ChecksTokens, Gateway, MeasuresTraffic, Traffic
 from deployer.prepare import Preparer
@@ -34,6 +35,7 @@ from deployer.store import Store
 FOUND_WITHIN_S = 2.0
 FOUND_RUNNING_WITHIN_S = 0.8
 LOG_TAIL_LINES = 15
+UNBOUNDED = Deadline(0)
 
 
 class EngineModelDeployer(BaseModelDeployer):
@@ -64,6 +66,11 @@ class EngineModelDeployer(BaseModelDeployer):
     def store(self) -> Store:
         """Where its models' bytes are."""
 
+    @property
+    def environments(self) -> Environments | None:
+        """Where its isolated Python environments are; None for a flavor that has none."""
+        return None
+
     def check(self, config: ModelServerConfig) -> None:
         """Refuse what this flavor cannot fulfil, before anything is touched.
 
@@ -78,7 +85,7 @@ class EngineModelDeployer(BaseModelDeployer):
 
     def deploy_model(self, config: ModelServerConfig, replace: bool = False, timeout: int = 300) -> ModelServer:
         deadline = _deadline(timeout)
-        return self._deploy(self._preparer.new(config, replace), deadline)
+        return self._deploy(self._preparer.new(config, replace, deadline), deadline)
 
     def find_model_server(
         self,
@@ -112,11 +119,12 @@ class EngineModelDeployer(BaseModelDeployer):
         deadline = _deadline(timeout)
         view = self._lifecycle.find(uuid)
         if view.target:
+            self._preparer.build_again(view.target.workload.record, deadline)
             self._lifecycle.start(view, deadline, self._log_tail)
             return
         cause = "started by its user, all its revisions being refused"
         request_id = provenance.request_id(f"start {uuid}")
-        self._deploy(self._preparer.again(uuid, history_of(view)[-1], cause, request_id), deadline)
+        self._deploy(self._preparer.again(uuid, history_of(view)[-1], cause, request_id, deadline), deadline)
 
     def delete_model_server(self, uuid: UUID, timeout: int = 300, force: bool = False) -> None:
         try:
@@ -144,7 +152,7 @@ class EngineModelDeployer(BaseModelDeployer):
             present, revision = earlier.workload.record, earlier.revision
         chosen = rollback_target(history_of(view), present.origin, present.name, revision)
         cause = f"rolled back from revision {present.revision} to {chosen.number}"
-        return self._deploy(self._preparer.again(uuid, chosen, cause, request_id), deadline)
+        return self._deploy(self._preparer.again(uuid, chosen, cause, request_id, deadline), deadline)
 
     def history(self, uuid: UUID) -> list[HistoryEntry]:
         """Up to ten revisions, oldest first, with what became of each."""
@@ -202,7 +210,7 @@ class EngineModelDeployer(BaseModelDeployer):
             self._tell(progress)
 
         views = self._observer.look_at_all()
-        report = reconcile(views, Converger(self._observer, self._executor(tell)), steps, deadline)
+        report = reconcile(views, Converger(self._observer, self._executor(tell, deadline)), steps, deadline)
         self._clear_up(views)
         return report
 
@@ -212,17 +220,20 @@ class EngineModelDeployer(BaseModelDeployer):
 
     def plan(self, config: ModelServerConfig, replace: bool = True) -> list[Step]:
         """What a deploy of this config would do; a dry run that may fill the model store and changes nothing else."""
-        wish = self._preparer.new(config, replace)
-        return planned(wish, self._observer)
+        wish = self._preparer.planned(config, replace)
+        return [*self._preparer.steps(wish), *planned(wish, self._observer)]
 
     def _clear_up(self, views: Sequence[ServerView]) -> None:
         if isinstance(self.engine, Sweeps):
             self.engine.sweep()
         kept = registry.kept_digests(views, self.keep_models)
-        if self.store.unnamed(kept) and _unreadable_by(self.engine):
+        built, named = self.environments, registry.kept_environments(views, self.keep_models)
+        if (self.store.unnamed(kept) or (built and built.has_others(named))) and _unreadable_by(self.engine):
             return  # It may name any of them.
-        # A look from before will do: who made a revision since has touched its bytes, and those stay for a day.
+        # A look from before will do: who made a revision since has touched what it needs, and that stays for a day.
         self.store.collect(kept)
+        if built:
+            built.collect(named)
 
     @cached_property
     def _platform(self) -> Platform:
@@ -234,20 +245,21 @@ class EngineModelDeployer(BaseModelDeployer):
 
     @cached_property
     def _preparer(self) -> Preparer:
-        return Preparer(self.store, self.check, self._access, self._tell)
+        return Preparer(self.store, self.check, self._access, self._tell, self.environments)
 
     @cached_property
     def _lifecycle(self) -> Lifecycle:
         return Lifecycle(self._platform, self._executor(self._tell))
 
-    def _executor(self, on_progress: OnProgress) -> Executor:
-        return Executor(self._platform, on_progress, self._remove_superseded, self._preparer.fetch_again)
+    def _executor(self, on_progress: OnProgress, deadline: Deadline = UNBOUNDED) -> Executor:
+        fetch_again = partial(self._preparer.fetch_again, deadline=deadline)
+        return Executor(self._platform, on_progress, self._remove_superseded, fetch_again)
 
     def _remove_superseded(self, uuid: UUID, revision: int) -> None:
         self._lifecycle.remove_superseded(uuid, revision)
 
     def _deploy(self, wish: Wish, deadline: Deadline) -> ModelServer:
-        deploy = Deploy(self._platform, self._executor(self._tell), self._tell, self._log_tail)
+        deploy = Deploy(self._platform, self._executor(self._tell, deadline), self._tell, self._log_tail)
         return self._server(deploy.deploy(wish, deadline))
 
     def _server(self, view: ServerView) -> ModelServer:

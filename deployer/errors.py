@@ -1,35 +1,38 @@
 """Everything this library raises, as one small tree.
 
-    DeployerError
-    ├── Transient                    worth another try: tenacity inside, Prefect's retry outside
-    │   ├── EngineUnavailable
-    │   ├── GatewayDown
-    │   └── PrefectUnavailable
-    ├── InvalidRequest               asked for wrongly: nothing was touched
-    │   ├── InvalidConfig
-    │   ├── Unsupported
-    │   └── UnknownName
-    ├── ModelError
-    │   ├── ModelNotFound
-    │   ├── InvalidModel
-    │   └── ModelGone
-    ├── ServerNotFound
-    ├── ServerAlreadyExists
-    ├── NothingToRollBackTo
-    ├── SecretUnresolved
-    ├── RolloutError                 the new revision does not serve
-    │   ├── RevisionRefused
-    │   ├── RolloutTimeout
-    │   ├── Superseded
-    │   └── ServerStopped
-    ├── EngineError                  the platform says no, and will say so again
-    │   ├── StateDirectoryUnusable
-    │   ├── PortTaken
-    │   └── LifecycleTimeout
-    ├── PredictionFailed
-    └── Conflict                     somebody else was first: look again (never reaches a caller)
-        ├── WorkloadExists
-        └── RouteMoved
+DeployerError
+├── Transient                    worth another try: tenacity inside, Prefect's retry outside
+│   ├── EngineUnavailable
+│   ├── GatewayDown
+│   └── PrefectUnavailable
+├── InvalidRequest               asked for wrongly: nothing was touched
+│   ├── InvalidConfig
+│   ├── Unsupported
+│   └── UnknownName
+├── ModelError
+│   ├── ModelNotFound
+│   ├── InvalidModel
+│   ├── ModelGone
+│   │   └── EnvironmentGone      never reaches a caller: it is built again
+│   ├── EnvironmentMismatch
+│   └── EnvironmentFailed
+├── ServerNotFound
+├── ServerAlreadyExists
+├── NothingToRollBackTo
+├── SecretUnresolved
+├── RolloutError                 the new revision does not serve
+│   ├── RevisionRefused
+│   ├── RolloutTimeout
+│   ├── Superseded
+│   └── ServerStopped
+├── EngineError                  the platform says no, and will say so again
+│   ├── StateDirectoryUnusable
+│   ├── PortTaken
+│   └── LifecycleTimeout
+├── PredictionFailed
+└── Conflict                     somebody else was first: look again (never reaches a caller)
+    ├── WorkloadExists
+    └── RouteMoved
 """
 
 
@@ -98,6 +101,29 @@ class InvalidModel(ModelError):
 
 class ModelGone(ModelError):
     """The bytes of a revision can no longer be had."""
+
+
+class EnvironmentGone(ModelGone):
+    """The Python environment of a revision is not here."""
+
+
+class EnvironmentMismatch(ModelError):
+    """The model's requirements are not met where it would be served."""
+
+
+class EnvironmentFailed(ModelError):
+    """An environment with the model's requirements could not be built.
+
+    Attributes:
+        log_tail: the last lines of what builds it.
+    """
+
+    def __init__(self, what: str, *, serving: str = "", hint: str = "", log_tail: str = "") -> None:
+        super().__init__(what, serving=serving, hint=hint)
+        self.log_tail = log_tail
+
+    def __str__(self) -> str:
+        return "\n".join(part for part in (self.what, self.log_tail, self.serving, self.hint) if part)
 
 
 class ServerNotFound(DeployerError):

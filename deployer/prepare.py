@@ -7,20 +7,24 @@ from uuid import UUID
 
 from deployer import provenance
 from deployer.config import ModelServerConfig, Provenance
+from deployer.environments.prepare import EnvironmentPreparer, build_step
+from deployer.environments.store import Environments
 from deployer.errors import ModelError, ModelGone
-from deployer.records.record import HistoryEntry, Record
+from deployer.records.record import Environment, HistoryEntry, Record
 from deployer.rollout.steps import Action, OnProgress, Progress, Step
+from deployer.rollout.wait import Deadline
 from deployer.rollout.wish import Wish
 from deployer.runtimes import runtime_of
 from deployer.store import Store
 
 
 class Preparer:
-    """Turns a config into a wish whose bytes are in the model store.
+    """Turns a config into a wish whose bytes are in the model store, and whose Python environment is there.
 
     Args:
         check: refuses what the flavor cannot fulfil.
         access: the gateway's entry of the token that callers must show.
+        environments: None where the flavor has none.
     """
 
     def __init__(
@@ -29,45 +33,94 @@ class Preparer:
         check: Callable[[ModelServerConfig], None],
         access: Callable[[ModelServerConfig], str],
         on_progress: OnProgress,
+        environments: Environments | None = None,
     ) -> None:
         self._store = store
         self._check = check
         self._access = access
         self._tell = on_progress
+        self._environments = EnvironmentPreparer(environments, on_progress)
 
-    def new(self, config: ModelServerConfig, replace: bool) -> Wish:
-        """A wish for what the config says, its model fetched now.
+    def new(self, config: ModelServerConfig, replace: bool, deadline: Deadline) -> Wish:
+        """A wish for what the config says, its model fetched now, its environment built.
 
         Raises:
             InvalidRequest: it cannot be met; nothing was touched.
             ModelError: the model cannot be had, or not be served.
+            RolloutTimeout: its environment was not built in time.
+        """
+        wish = self.planned(config, replace)
+        if wish.environment:
+            self._build(wish.environment, wish.config, wish.digest, deadline)
+        return wish
+
+    def steps(self, wish: Wish) -> list[Step]:
+        """What `new` does beyond `planned`."""
+        missing = wish.environment and not self._environments.is_here(wish.environment)
+        return [build_step(wish.environment)] if wish.environment and missing else []
+
+    def planned(self, config: ModelServerConfig, replace: bool) -> Wish:
+        """The same as `new` without building anything.
+
+        Raises:
+            InvalidRequest, ModelError: as `new`.
         """
         runtime_of(config.runtime).check_config(config)
         self._check(config)
         self._access(config)
+        self._environments.check_config(config)
         if config.provenance is None:
             config = config.model_copy(update={"provenance": provenance.current()})
         digest = self._fetch(config)
         request_id = provenance.request_id(config.model_dump_json())
-        return self._wish(config, digest, request_id, _deployed_by(config.provenance), replace=replace)
+        environment = self._environments.choose(config, self._store.path(digest))
+        cause = _deployed_by(config.provenance)
+        return self._wish(config, digest, request_id, cause, environment, replace=replace)
 
-    def again(self, uuid: UUID, entry: HistoryEntry, cause: str, request_id: str) -> Wish:
-        """A wish for an earlier revision's config and bytes.
+    def again(self, uuid: UUID, entry: HistoryEntry, cause: str, request_id: str, deadline: Deadline) -> Wish:
+        """A wish for an earlier revision's config, bytes and environment.
 
         Raises:
             ModelGone: its bytes can no longer be had.
+            EnvironmentFailed, RolloutTimeout: its environment was gone, and cannot be built again.
         """
-        if not self._store.has(entry.digest):
-            self._fetch_again(entry.number, entry.config, entry.digest)
-        return self._wish(entry.config, entry.digest, request_id, cause, uuid=uuid, origin=entry.origin)
+        self._bring_back(entry.number, entry.config, entry.digest, entry.environment, deadline)
+        return self._wish(
+            entry.config, entry.digest, request_id, cause, entry.environment, uuid=uuid, origin=entry.origin
+        )
 
-    def fetch_again(self, record: Record) -> None:
-        """Bring back the bytes of a revision from its URI.
+    def build_again(self, record: Record, deadline: Deadline) -> None:
+        """Build the environment of a revision if it has one that is gone.
 
         Raises:
-            ModelGone: its URI holds them no longer.
+            ModelGone: the bytes that say what belongs into it can no longer be had.
+            EnvironmentFailed, RolloutTimeout: it cannot be built again.
         """
-        self._fetch_again(record.revision, record.config, record.digest)
+        if record.environment and not self._environments.is_here(record.environment):
+            self._bring_back(record.revision, record.config, record.digest, record.environment, deadline)
+
+    def fetch_again(self, record: Record, deadline: Deadline) -> None:
+        """Bring back what a revision lacks to be started: its environment, else its bytes.
+
+        Raises:
+            ModelGone: its URI holds its bytes no longer.
+            EnvironmentFailed, RolloutTimeout: its environment cannot be built again.
+        """
+        if self._environments.is_here(record.environment):
+            self._fetch_again(record.revision, record.config, record.digest)
+        self.build_again(record, deadline)
+
+    def _bring_back(
+        self, revision: int, config: ModelServerConfig, digest: str, environment: Environment | None, deadline: Deadline
+    ) -> None:
+        if not self._store.has(digest):
+            self._fetch_again(revision, config, digest)
+        if environment:
+            self._build(environment, config, digest, deadline)
+
+    def _build(self, environment: Environment, config: ModelServerConfig, digest: str, deadline: Deadline) -> None:
+        left_s = deadline.left_s if deadline.seconds else None  # Without time to wait, all is prepared nevertheless.
+        self._environments.build(environment, _name(config), self._store.path(digest), left_s)
 
     def _wish(
         self,
@@ -75,6 +128,7 @@ class Preparer:
         digest: str,
         request_id: str,
         cause: str,
+        environment: Environment | None,
         *,
         replace: bool = True,
         uuid: UUID | None = None,
@@ -93,6 +147,7 @@ class Preparer:
             access=self._access(config),
             uuid=uuid,
             origin=origin,
+            environment=environment,
         )
 
     def _fetch(self, config: ModelServerConfig) -> str:
@@ -110,10 +165,14 @@ class Preparer:
 
     @contextmanager
     def _told(self, config: ModelServerConfig, cause: str) -> Iterator[None]:
-        server, step, began = config.name or config.model_name, Step(action=Action.FETCH, cause=cause), time.monotonic()
+        server, step, began = _name(config), Step(action=Action.FETCH, cause=cause), time.monotonic()
         self._tell(Progress(server, step))
         yield
         self._tell(Progress(server, step, time.monotonic() - began))
+
+
+def _name(config: ModelServerConfig) -> str:
+    return config.name or config.model_name
 
 
 def _deployed_by(origin: Provenance | None) -> str:

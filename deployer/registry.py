@@ -85,6 +85,19 @@ def kept_digests(views: Sequence[ServerView], keep_models: int) -> set[str]:
     return kept
 
 
+def kept_environments(views: Sequence[ServerView], keep_models: int) -> set[str]:
+    """The keys of the isolated environments of what `kept_digests` keeps."""
+    kept = {environment.key for view in views for o in view.workloads if (environment := o.workload.record.environment)}
+    for view in (view for view in views if _remembers_environments(view)):
+        served = [entry for entry in history_of(view) if entry.outcome is Outcome.SERVED]
+        kept.update(entry.environment.key for entry in served[-keep_models:] if entry.environment)
+    return kept
+
+
+def _remembers_environments(view: ServerView) -> bool:
+    return any(entry.environment for o in view.workloads for entry in o.workload.record.history)
+
+
 def _remembers_other_models(view: ServerView, digests: set[str]) -> bool:
     return any(entry.digest not in digests for o in view.workloads for entry in o.workload.record.history)
 

@@ -204,7 +204,7 @@ def _logged(given: AnyDeployer) -> Iterator[BaseModelDeployer]:
 def _log_to(info: Callable[..., None]) -> OnProgress:
     def log(progress: Progress) -> None:
         if progress.seconds is None:
-            info("%s: %s: %s", progress.server, progress.step, progress.step.cause)
+            info("%s: %s: %s", progress.server, progress.step, progress.detail or progress.step.cause)
         else:
             info("%s: %s: done in %.2f s", progress.server, progress.step, progress.seconds)
 

@@ -4,7 +4,7 @@ import contextlib
 import sys
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from deployer.rollout.steps import OnProgress, Progress, Step
@@ -36,7 +36,9 @@ def shown() -> Iterator[OnProgress]:
 
 def _print(progress: Progress) -> None:
     step, seconds = progress.step, progress.seconds
-    if seconds is None:
+    if progress.detail:
+        print(f"{progress.server}: {step}: {progress.detail}", file=sys.stderr, flush=True)
+    elif seconds is None:
         print(f"{progress.server}: {step}: {step.cause}", file=sys.stderr, flush=True)
     elif seconds >= WORTH_TELLING_S:
         print(f"{progress.server}: {step}: done after {seconds:.1f} s", file=sys.stderr, flush=True)
@@ -44,11 +46,12 @@ def _print(progress: Progress) -> None:
 
 @dataclass
 class Line:
-    """One step of one server, and how long it took; None while it goes on."""
+    """One step of one server, how it goes, and how long it took; None while it goes on."""
 
     server: str
     step: Step
     seconds: float | None = None
+    detail: str = ""
 
 
 class LiveSteps:
@@ -64,12 +67,12 @@ class LiveSteps:
 
     def tell(self, progress: Progress) -> None:
         with self._lock:
-            if progress.seconds is None:
+            if progress.seconds is None and not progress.detail:
                 self._lines.append(Line(progress.server, progress.step))
                 return
             for line in reversed(self._lines):
                 if (line.server, line.step, line.seconds) == (progress.server, progress.step, None):
-                    line.seconds = progress.seconds
+                    line.seconds, line.detail = progress.seconds, progress.detail
                     return
 
     def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "RenderResult":
@@ -77,12 +80,12 @@ class LiveSteps:
         from rich.text import Text
 
         with self._lock:
-            lines = [Line(line.server, line.step, line.seconds) for line in self._lines]
+            lines = [replace(line) for line in self._lines]
         table = Table.grid(padding=(0, 2, 0, 0))
         for line in lines[-(options.max_height - 1) :]:
             done = line.seconds is not None
             mark = Text("✓", "green") if done else Text("✗", "red") if self.over else self._spinner
             took = f"{line.seconds:.1f} s" if done else ""
             subject, action = str(line.step.ref or line.server), str(line.step.action)
-            table.add_row(mark, Text(subject), Text(action), Text(line.step.cause), took)
+            table.add_row(mark, Text(subject), Text(action), Text(line.detail or line.step.cause), took)
         yield table

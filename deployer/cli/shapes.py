@@ -33,7 +33,7 @@ def unreadable_shape(found: Sequence["Unreadable"]) -> list[dict[str, Any]]:
 
 
 def revision_shape(entry: "HistoryEntry") -> dict[str, Any]:
-    """number, origin, outcome, reason, cause, digest, created_at, config."""
+    """number, origin, outcome, reason, cause, digest, created_at, config, environment (key, python, needs; or null)."""
     return entry.model_dump(mode="json")
 
 

@@ -18,6 +18,7 @@ def entry_of(record: Record, outcome: Outcome, reason: str) -> HistoryEntry:
         cause=record.cause,
         outcome=outcome,
         reason=reason,
+        environment=record.environment,
     )
 
 

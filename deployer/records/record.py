@@ -29,6 +29,20 @@ class Stored(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=())
 
 
+class Environment(Stored):
+    """The isolated Python environment of a revision: with the model's bytes, all that is needed to build it again.
+
+    Attributes:
+        key: what it is stored under; equal ones hold the same.
+        python: the version of its interpreter, as in 3.11.
+        needs: what the runtime adds to the model's own requirements.
+    """
+
+    key: str
+    python: str
+    needs: tuple[str, ...] = ()
+
+
 class HistoryEntry(Stored):
     """One revision, as its successors remember it.
 
@@ -46,6 +60,7 @@ class HistoryEntry(Stored):
     cause: str
     outcome: Outcome = Outcome.PENDING
     reason: str = ""
+    environment: Environment | None = None
 
 
 class SupersededServer(Stored):
@@ -65,6 +80,7 @@ class Record(Stored):
         server_created_at: when revision 1 was made.
         access: the gateway's entry of the token that callers must show; see `deployer.gateway.ChecksTokens`.
         history: up to ten earlier revisions, oldest first.
+        environment: None where it is served by the interpreter that its launch names, if any.
     """
 
     version: Literal[1] = 1
@@ -83,6 +99,7 @@ class Record(Stored):
     supersedes: tuple[SupersededServer, ...] = ()
     access: str = ""
     history: tuple[HistoryEntry, ...] = ()
+    environment: Environment | None = None
 
     @property
     def server(self) -> str:

@@ -157,6 +157,7 @@ def _record(identity: Identity, wish: Wish) -> Record:
         supersedes=identity.supersedes,
         access=wish.access,
         history=history_of(view) if view else (),
+        environment=wish.environment,
     )
 
 

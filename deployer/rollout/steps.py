@@ -12,12 +12,13 @@ from deployer.gateway import Backend
 class Action(StrEnum):
     """What a step does.
 
-    `fetch` and `create` come before the plan; the others are the plan's.
+    `fetch`, `build` (a Python environment) and `create` come before the plan; the others are the plan's.
     `close` burns a revision's number and marks it refused. `retire` waits for the proxy's
     acknowledgement and the whole drain before it stops; `stop` is for what takes no traffic.
     """
 
     FETCH = "fetch"
+    BUILD = "build"
     CREATE = "create"
     WAIT = "wait"
     START = "start"
@@ -54,11 +55,12 @@ class Step:
 
 @dataclass(frozen=True)
 class Progress:
-    """A step that has begun (`seconds` is None) or has been done."""
+    """A step that has begun (`seconds` is None), goes on (`detail` says how), or has been done."""
 
     server: str
     step: Step
     seconds: float | None = None
+    detail: str = ""
 
 
 OnProgress = Callable[[Progress], None]

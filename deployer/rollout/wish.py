@@ -5,7 +5,7 @@ from uuid import UUID
 
 from deployer.config import ModelServerConfig
 from deployer.engine import Launch
-from deployer.records.record import Record
+from deployer.records.record import Environment, Record
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,6 +16,7 @@ class Wish:
         request_id: the same for a deploy and its retries.
         uuid: the server to make a new revision of, whatever stands there; None: the config says which.
         origin: the revision whose config and bytes these are, None for the new one itself.
+        environment: the isolated Python environment that it is served in, if any.
     """
 
     config: ModelServerConfig
@@ -28,6 +29,7 @@ class Wish:
     access: str = ""
     uuid: UUID | None = None
     origin: int | None = None
+    environment: Environment | None = None
 
 
 @dataclass(frozen=True)

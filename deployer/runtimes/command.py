@@ -1,17 +1,26 @@
 """A command line of the user's own that serves HTTP."""
 
 import shlex
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from deployer.config import Command, ModelServerConfig
 from deployer.engine import Launch
 from deployer.errors import InvalidConfig
 
+if TYPE_CHECKING:
+    from deployer.environments.requirements import Requirements
+
 PROTOCOL = "custom"
+PYTHON = "{python}"
 
 
 class CommandRuntime:
-    """Runs `config.command`; the port is in its environment as PORT too."""
+    """Runs `config.command`; the port is in its environment as PORT too.
+
+    An isolated environment's programs come first in its PATH.
+    """
 
     protocol = PROTOCOL
 
@@ -21,10 +30,19 @@ class CommandRuntime:
     def model_type(self, model: Path) -> str:
         return ""
 
+    def names_python(self, config: ModelServerConfig) -> bool:
+        return any(PYTHON in word for word in _argv(_section(config)))
+
+    def needs(self, requirements: "Requirements", python: str) -> tuple[str, ...]:
+        return ()
+
     def launch(self, config: ModelServerConfig) -> Launch:
         command = _section(config)
+        argv = _argv(command)
+        if config.environment != "isolated":
+            argv = tuple(word.replace(PYTHON, sys.executable) for word in argv)
         return Launch(
-            argv=_argv(command),
+            argv=argv,
             env={"PORT": "{port}", "PYTHONDONTWRITEBYTECODE": "1"},
             readiness_path=(config.probes and config.probes.path) or command.readiness_path,
         )

@@ -4,11 +4,16 @@ import sys
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from deployer.config import Drain, ModelServerConfig
 from deployer.engine import Launch
 from deployer.errors import InvalidModel, Unsupported
 from deployer.gateway import REVISION_HEADER
+from deployer.runtimes import mlflow_needs
+
+if TYPE_CHECKING:
+    from deployer.environments.requirements import Requirements
 
 PROTOCOL = "mlflow"
 GENERIC = "python_function"
@@ -21,16 +26,18 @@ ENVIRONMENT = {
 
 
 class MLflowRuntime:
-    """One process of uvicorn on this interpreter; its port opens once the model is loaded."""
+    """One process of uvicorn, on this interpreter or an environment's; its port opens once the model is loaded."""
 
     protocol = PROTOCOL
 
     def check_config(self, config: ModelServerConfig) -> None:
-        """Nothing in the config can be wrong for it, but MLflow must be there.
+        """Nothing in the config can be wrong for it, but MLflow must be there, unless it is installed for the model.
 
         Raises:
             Unsupported: it is not.
         """
+        if config.environment == "isolated":
+            return
         if not all(find_spec(module) for module in ("mlflow", "pandas", "uvicorn", "uvloop")):
             raise Unsupported(
                 "The runtime `mlflow` needs MLflow, which is not installed here.",
@@ -42,11 +49,19 @@ class MLflowRuntime:
         flavors = _flavors(model)
         return next((flavor for flavor in flavors if flavor != GENERIC), "pyfunc")
 
+    def names_python(self, config: ModelServerConfig) -> bool:
+        return True
+
+    def needs(self, requirements: "Requirements", python: str) -> tuple[str, ...]:
+        """What this library is tested with, but for what the model pins itself."""
+        return tuple(mlflow_needs.needs(requirements, python))
+
     def launch(self, config: ModelServerConfig) -> Launch:
         grace_s = (config.drain or Drain()).grace_s
+        python = "{python}" if config.environment == "isolated" else sys.executable
         return Launch(
             argv=(
-                *(sys.executable, "-P", "-m", "uvicorn", "mlflow.pyfunc.scoring_server.app:app"),
+                *(python, "-P", "-m", "uvicorn", "mlflow.pyfunc.scoring_server.app:app"),
                 *("--fd", "{descriptor}", "--loop", "uvloop"),
                 *("--timeout-graceful-shutdown", str(int(grace_s))),
                 *("--header", f"{REVISION_HEADER}:{{revision}}", "--no-server-header", "--no-access-log"),

@@ -1,10 +1,13 @@
 """The contract of a runtime: how a model becomes an HTTP server."""
 
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from deployer.config import ModelServerConfig
 from deployer.engine import Launch
+
+if TYPE_CHECKING:
+    from deployer.environments.requirements import Requirements
 
 
 class Runtime(Protocol):
@@ -31,8 +34,20 @@ class Runtime(Protocol):
         """
         ...
 
+    def names_python(self, config: ModelServerConfig) -> bool:
+        """Whether what it runs is Python, and an interpreter of our choice."""
+        ...
+
+    def needs(self, requirements: "Requirements", python: str) -> tuple[str, ...]:
+        """What an isolated environment must hold for it beside the model's requirements.
+
+        Args:
+            python: the version of the environment's interpreter, as in 3.11.
+        """
+        ...
+
     def launch(self, config: ModelServerConfig) -> Launch:
-        """How to run it."""
+        """How to run it; `{python}` stands for the interpreter of an isolated environment."""
         ...
 
     def prediction_path(self, config: ModelServerConfig) -> str:

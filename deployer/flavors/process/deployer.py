@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from deployer import secrets
 from deployer.engine_deployer import EngineModelDeployer
+from deployer.environments.store import Environments
 from deployer.flavors.process.directory import usable_state_directory
 from deployer.flavors.process.engine import ProcessEngine
 from deployer.flavors.process.settings import ProcessSettings
@@ -36,7 +37,7 @@ class ProcessModelDeployer(EngineModelDeployer):
 
     @cached_property
     def engine(self) -> ProcessEngine:
-        return ProcessEngine(self.state_dir / "workloads", self.store.path, secrets.resolve)
+        return ProcessEngine(self.state_dir / "workloads", self.store.path, secrets.resolve, self.environments.python)
 
     @cached_property
     def gateway(self) -> TraefikGateway:
@@ -54,6 +55,10 @@ class ProcessModelDeployer(EngineModelDeployer):
     @cached_property
     def store(self) -> Store:
         return Store(self.state_dir / "models")
+
+    @cached_property
+    def environments(self) -> Environments:
+        return Environments(self.state_dir / "environments")
 
 
 def _certificate(asked: ProcessSettings) -> Certificate | None:

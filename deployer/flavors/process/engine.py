@@ -12,7 +12,7 @@ from pathlib import Path
 from deployer.config import Probes
 from deployer.engine import Readiness, Ref, Unreadable, Wanted, Workload, WorkloadSpec
 from deployer.errors import EngineError, EngineUnavailable, ModelGone, WorkloadExists
-from deployer.flavors.process.environment import harmless
+from deployer.flavors.process.environment import first_in_path, harmless, no_environment
 from deployer.flavors.process.folder import RECORD, NotReadable, WorkloadFolder, new_workload
 from deployer.flavors.process.probe import Prober, probe_all
 from deployer.flavors.process.refusals import looked_at, not_claimed, refusals
@@ -36,6 +36,7 @@ class ProcessEngine:
         root: folder for the workloads' folders; on a local file system.
         model_path: where the bytes of a digest are, whether they are there or not.
         resolve_secrets: the secrets' values by variable; raises `SecretUnresolved`.
+        python_of: the interpreter of the isolated environment with that key; raises `EnvironmentGone`.
     """
 
     def __init__(
@@ -43,10 +44,12 @@ class ProcessEngine:
         root: Path,
         model_path: Callable[[str], Path],
         resolve_secrets: Callable[[Mapping[str, str]], dict[str, str]],
+        python_of: Callable[[str], Path] = no_environment,
     ) -> None:
         self._root = root
         self._model_path = model_path
         self._resolve_secrets = resolve_secrets
+        self._python_of = python_of
         self._folders: dict[str, WorkloadFolder] = {}
 
     def list(self, server: str | None = None) -> list[Workload]:
@@ -199,12 +202,13 @@ class ProcessEngine:
         if not model.exists():
             what = f"The bytes of {folder.folder.name} are gone: {model} is not there."
             raise ModelGone(what, hint="Deploy the model again.")
+        python = self._python_of(record.environment.key) if record.environment else None
         config, secrets = record.config, self._resolve_secrets(record.config.secrets)
         own = {"PORT": "{port}", "PYTHONDONTWRITEBYTECODE": "1"}
         return folder.start(
             launch.argv,
-            {**harmless(os.environ), **launch.env, **config.env, **secrets, **own},
-            fill={"model": str(model), "revision": str(record.revision)},
+            first_in_path(python, {**harmless(os.environ), **launch.env, **config.env, **secrets, **own}),
+            fill={"model": str(model), "revision": str(record.revision), **({"python": str(python)} if python else {})},
             filled=[*(launch.env.keys() - config.env.keys() - secrets.keys()), "PORT"],
             ports=[*filter(None, [folder.port()]), *self._free_ports(OTHER_PORTS)],
             takes_descriptor=launch.takes_descriptor,

@@ -1,6 +1,10 @@
 """What a server may know of the machine: named here one by one, so that no secret of the deployer's reaches it."""
 
+import os
 from collections.abc import Mapping
+from pathlib import Path
+
+from deployer.errors import EnvironmentGone
 
 HARMLESS = frozenset(
     {"PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR"}
@@ -15,3 +19,16 @@ def harmless(environment: Mapping[str, str]) -> dict[str, str]:
     return {
         name: value for name, value in environment.items() if name in HARMLESS or name.startswith(HARMLESS_PREFIXES)
     }
+
+
+def first_in_path(python: Path | None, variables: Mapping[str, str]) -> dict[str, str]:
+    """The same with the programs of that interpreter's environment before all others."""
+    if python is None:
+        return dict(variables)
+    path = os.pathsep.join(filter(None, [str(python.parent), variables.get("PATH", "")]))
+    return {**variables, "PATH": path, "VIRTUAL_ENV": str(python.parents[1])}
+
+
+def no_environment(key: str) -> Path:
+    """For an engine without isolated environments: it has none."""
+    raise EnvironmentGone(f"There is no Python environment {key[:12]} here.")

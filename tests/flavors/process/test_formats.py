@@ -25,6 +25,7 @@ from tests.flavors.process.conftest import PYTHON, look, spec, started, until
 FORMATS = Path(__file__).with_name("formats")
 ROUTES = Path(__file__).parents[2] / "gateways" / "formats"
 VERSIONS = sorted(path.name for path in FORMATS.iterdir())
+ROUTES_OF_THAT_TIME = {"2": "1"}
 SERVER, BOOT_THEN = "groe-2025-93c3cfef", "0b0075ed-0000-4000-8000-000000000001"
 
 
@@ -35,7 +36,8 @@ def harness(
     """A machine that was shut down with an older library, and has this one now."""
     monkeypatch.setenv("PATH", os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
     shutil.copytree(FORMATS / request.param, tmp_path / "state")
-    shutil.copytree(ROUTES / request.param / "routes", tmp_path / "state" / "gateway" / "routes")
+    routes = ROUTES / ROUTES_OF_THAT_TIME.get(request.param, request.param) / "routes"
+    shutil.copytree(routes, tmp_path / "state" / "gateway" / "routes")
     with closing(ProcessHarness(tmp_path)) as mine:
         yield mine
 

@@ -87,7 +87,7 @@ MUTATIONS = (
     Mutation(
         rule="No model is removed while a record that may name it cannot be read.",
         file="deployer/engine_deployer.py",
-        old="if self.store.unnamed(kept) and _unreadable_by(self.engine):",
+        old="if (self.store.unnamed(kept) or (built and built.has_others(named))) and _unreadable_by(self.engine):",
         new="if False:",
         seen_by=(f"{UNREADABLE}no_model_is_removed_while_a_record_that_may_name_it_cannot_be_read",),
     ),
