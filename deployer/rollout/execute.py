@@ -154,9 +154,14 @@ class Executor:
         return any(workload.record.token in tokens for workload in self._engine.list(view.server))
 
     def _retire(self, view: ServerView, observed: Observed) -> None:
-        """Whoever stops what served acknowledges first and waits the whole drain, however often it was done before."""
+        """Whoever stops what served acknowledges first and waits the whole drain, however often it was done before.
+
+        What the route names still is not closed: it may have been started, and routed, while it drained.
+        """
         self._gateway.acknowledge(view.server, view.route.tag, ACKNOWLEDGED_WITHIN_S)
         time.sleep(observed.drain.drain_s)
+        if view.serves(observed):
+            self._gateway.acknowledge(view.server, view.route.tag, ACKNOWLEDGED_WITHIN_S)
         self._engine.stop(observed.ref, observed.drain.grace_s)
 
     def _remove_superseded(self, view: ServerView, step: Step) -> None:

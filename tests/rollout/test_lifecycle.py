@@ -96,6 +96,22 @@ def test_a_deploy_that_comes_later_than_a_stop_starts_the_server(harness: Memory
     assert harness.ask(server) == Reply(200, "v2", 2)
 
 
+@pytest.mark.parametrize("again", ["start", "deploy"])
+def test_what_is_asked_for_during_the_drain_of_a_stop_serves_on(harness: MemoryHarness, again: str) -> None:
+    deployer, other = harness.deployer(), harness.deployer()
+    server = deployer.deploy_model(config := harness.config("v1"))
+
+    def ask_for_it() -> None:
+        if again == "start":
+            other.start_model_server(server.uuid)
+        else:
+            other.deploy_model(config, replace=True)
+
+    meddling.after(deployer.gateway, "acknowledge", ask_for_it, calls=2)
+    deployer.stop_model_server(server.uuid)
+    assert harness.ask(server) == Reply(200, "v1", 1)
+
+
 def test_a_delete_is_final_though_a_deploy_comes_between(harness: MemoryHarness) -> None:
     deployer, other = harness.deployer(), harness.deployer()
     server = deployer.deploy_model(harness.config("v1"), replace=True)
