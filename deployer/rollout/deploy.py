@@ -121,7 +121,7 @@ class Deploy:
                 return failures.superseded(view, name, revision) if closed else None
             case Fate.STOPPED:
                 self._closer.clear(claim)
-                return failures.stopped(view, name, revision)
+                return failures.stopped(self._afterwards(view), name, revision)
             case Fate.DELETED:
                 self._closer.clear(claim)
                 return failures.deleted(name, revision)

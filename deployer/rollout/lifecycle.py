@@ -44,6 +44,7 @@ class Lifecycle:
 
     def stop(self, uuid: UUID, deadline: Deadline, force: bool) -> None:
         """Close a rollout under way, mark, then stop what the route names."""
+        deadline = _for_the_work(deadline)
         server = self.find(uuid).server
         self._mark_stopped(server, uuid)
         if force:
@@ -63,7 +64,7 @@ class Lifecycle:
         assert view.target, "a server without an open revision is started by a new one"
         self._engine.mark(view.target.ref, Wanted.RUNNING, "started by its user")
         if deadline.seconds == 0:
-            self._converged(view.server, Deadline(DONE_WITHIN_S), wait=False)
+            self._converged(view.server, _for_the_work(deadline), wait=False)
             return
         started = view.target.workload.record
         while True:
@@ -75,6 +76,7 @@ class Lifecycle:
 
     def delete(self, uuid: UUID, deadline: Deadline, force: bool) -> None:
         """Stop, remove the workloads, the highest last, then the route; killed in between it is a stopped server."""
+        deadline = _for_the_work(deadline)
         self.find(uuid)
         while True:
             with contextlib.suppress(Conflict, ServerNotFound):
@@ -134,6 +136,11 @@ class Lifecycle:
             )
 
 
+def _for_the_work(deadline: Deadline) -> Deadline:
+    """Who does not wait for a server to be ready gives the steps themselves the time that they take."""
+    return deadline if deadline.seconds else Deadline(DONE_WITHIN_S)
+
+
 def _of(view: ServerView, uuid: UUID) -> Iterator[Observed]:
     return (o for o in view.workloads if o.workload.record.uuid == uuid)
 
@@ -144,7 +151,7 @@ def _serves(view: ServerView, started: Record, deadline: Deadline, log_tail: fai
     mine, name = view.speaking, view.speaking.workload.record.name
     if view.stopped:
         raise _why_stopped(view, started, log_tail)
-    if mine.ready and view.serves(mine):
+    if view.reaches(mine):
         return True
     if deadline.passed:
         raise failures.timed_out(view, name, mine, log_tail, seconds=deadline.seconds, closed=False)

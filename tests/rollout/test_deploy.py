@@ -85,6 +85,23 @@ def test_a_stop_closes_what_is_created_between_its_look_and_its_mark(harness: Me
     assert (only_server(harness).state, running(harness)) == (State.STOPPED, [])
 
 
+def test_who_is_told_of_a_stop_is_told_what_serves_afterwards(harness: MemoryHarness) -> None:
+    """Its deployer takes part in the stop, whose own deployer had only come to mark."""
+    deployer, other = harness.deployer(), harness.deployer()
+    server = deployer.deploy_model(harness.config("v1"), replace=True)
+
+    def begin_to_stop() -> None:
+        meddling.before(other.engine, "list", _interrupt, calls=4)
+        with pytest.raises(KeyboardInterrupt):
+            other.stop_model_server(server.uuid)
+
+    meddling.after(deployer.engine, "start", begin_to_stop)
+    with pytest.raises(ServerStopped) as raised:
+        deployer.deploy_model(harness.config("v2", delay_s=30), replace=True)
+    assert raised.value.serving == "Nothing serves behind its URL now."
+    assert harness.ask(server).status == 503
+
+
 # ---- others meanwhile
 
 

@@ -301,4 +301,35 @@ MUTATIONS = (
         new="with contextlib.nullcontext():",
         seen_by=memory("31_a_stop_by_force"),
     ),
+    Mutation(
+        rule="A start returns once its URL leads to what it started.",
+        file=LIFECYCLE,
+        old="if view.reaches(mine):",
+        new="if mine.ready and view.serves(mine):",
+        seen_by=("tests/rollout/test_lifecycle.py::test_a_start_that_was_ready_too_late_to_be_routed_says_so",),
+    ),
+    Mutation(
+        rule="A timeout of zero stops, and deletes, all the same.",
+        file=LIFECYCLE,
+        old="return deadline if deadline.seconds else Deadline(DONE_WITHIN_S)",
+        new="return deadline",
+        seen_by=("tests/rollout/test_lifecycle.py::test_a_timeout_of_zero_stops_and_deletes_as_well",),
+    ),
+    Mutation(
+        rule="Nobody is told that nothing serves while what is to stop still answers.",
+        file="deployer/rollout/failures.py",
+        old='return f"Revision {answering[-1].revision} still answers and is about to stop."',
+        new="pass",
+        seen_by=(
+            "tests/rollout/test_lifecycle.py"
+            "::test_a_stop_that_came_to_nothing_in_its_time_says_that_the_server_still_answers",
+        ),
+    ),
+    Mutation(
+        rule="Who is told of a stop is told what serves afterwards.",
+        file=DEPLOY,
+        old="return failures.stopped(self._afterwards(view), name, revision)",
+        new="return failures.stopped(view, name, revision)",
+        seen_by=("tests/rollout/test_deploy.py::test_who_is_told_of_a_stop_is_told_what_serves_afterwards",),
+    ),
 )
