@@ -54,6 +54,8 @@ class Claimer:
 
     def _claimed(self, wish: Wish, views: Sequence[ServerView]) -> Claim | None:
         tried = _tried_before(wish, views)
+        if tried and tried.unreadable:
+            raise failures.unreadable(tried.name)
         earlier = tried.made_for(wish.request_id) if tried else None
         if earlier and earlier.workload.record.digest == wish.digest:
             return self._woken(earlier, own=True)

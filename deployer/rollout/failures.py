@@ -112,11 +112,11 @@ def deleted(name: str, revision: int) -> Superseded:
 
 
 def unreadable(name: str) -> EngineError:
-    """Somebody else's library serves there."""
+    """Somebody else's library serves there, or nobody knows what: nothing is done to it."""
     return EngineError(
-        f"What the URL of {name} leads to cannot be read, so nothing was deployed there.",
+        f"What the URL of {name} leads to cannot be read, so it was not touched.",
         serving="It is left as it is.",
-        hint="A deployer's `unreadable()` names it: deploy with the library that made it, or remove it by hand.",
+        hint="A deployer's `unreadable()` names it: use the library that made it, or remove it by hand.",
     )
 
 

@@ -43,7 +43,12 @@ class Lifecycle:
         return of_uuid(uuid, self._observer.read_all())
 
     def stop(self, uuid: UUID, deadline: Deadline, force: bool) -> None:
-        """Close a rollout under way, mark, then stop what the route names."""
+        """Close a rollout under way, mark, then stop what the route names.
+
+        Raises:
+            LifecycleTimeout: it is marked, and does not end in time.
+            EngineError: what serves cannot be read.
+        """
         deadline = _for_the_work(deadline)
         server = self.find(uuid).server
         self._mark_stopped(server, uuid)
@@ -59,7 +64,10 @@ class Lifecycle:
             RevisionRefused: it does not become ready.
             ServerStopped: it was stopped meanwhile.
             ServerNotFound: it was deleted meanwhile.
+            EngineError: what serves cannot be read.
         """
+        if view.unreadable:
+            raise failures.unreadable(view.name)
         self._gateway.ensure()
         assert view.target, "a server without an open revision is started by a new one"
         self._engine.mark(view.target.ref, Wanted.RUNNING, "started by its user")
@@ -82,13 +90,19 @@ class Lifecycle:
             with contextlib.suppress(Conflict, ServerNotFound):
                 self.stop(uuid, deadline, force)
                 self._remove(self.find(uuid), uuid)
-            if uuid not in standing(self._observer.read_all()):
+            if not self._is_there(uuid):
                 return
             if deadline.passed:
                 raise LifecycleTimeout(
                     f"The server {uuid} was not deleted within {deadline.seconds:g} s.",
                     hint="It is stopped, or about to be: delete it again, with force if it hangs.",
                 )
+
+    def _is_there(self, uuid: UUID) -> bool:
+        with contextlib.suppress(ServerNotFound):
+            self.find(uuid)
+            return True
+        return False
 
     def remove_superseded(self, uuid: UUID, revision: int) -> None:
         """Delete that server if it still stands at that revision."""
@@ -102,6 +116,8 @@ class Lifecycle:
         """Until no look shows anything that was created meanwhile."""
         while True:
             view = self._observer.look(server, probe_s=0.0)
+            if view.unreadable:
+                raise failures.unreadable(view.name)
             target = view.target
             if target is None or view.stopped or target.workload.record.uuid != uuid:
                 return

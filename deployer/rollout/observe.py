@@ -102,8 +102,8 @@ class Observer:
 
 
 def standing(views: Iterable[ServerView]) -> dict[UUID, int]:
-    """The revision at which each server stands, by UUID."""
-    speaking = (view.speaking for view in views)
+    """The revision at which each server stands, by UUID; what serves in an unreadable one is not known."""
+    speaking = (view.speaking for view in views if not view.unreadable)
     return {o.workload.record.uuid: o.revision for o in speaking if o}
 
 

@@ -101,5 +101,4 @@ def _one(converger: Converger, server: str, deadline: Deadline, wait: bool) -> _
 
 def _report(view: ServerView, steps: StepsByServer, end: _End) -> ServerReport:
     record = view.speaking.workload.record if view.speaking else None
-    name = record.name if record else view.server
-    return ServerReport(name, record.uuid if record else None, steps.of(name), end.pending, end.error)
+    return ServerReport(view.name, record.uuid if record else None, steps.of(view.name), end.pending, end.error)

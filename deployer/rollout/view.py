@@ -178,6 +178,11 @@ class ServerView:
         candidates = self.serving or self.open or self.own
         return candidates[-1] if candidates else None
 
+    @property
+    def name(self) -> str:
+        """The server's own, its platform name where none is known."""
+        return self.speaking.workload.record.name if self.speaking else self.server
+
     def reaches(self, observed: Observed) -> bool:
         """Whether its URL leads to it, and it is ready."""
         return observed.ready and self.route.address_of(observed.revision) == observed.workload.address
