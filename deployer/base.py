@@ -73,7 +73,7 @@ class BaseModelDeployer(ABC):
         """All model servers that match every filter given, newest first.
 
         Args:
-            running: only those that pass their health check now.
+            running: only those that pass their health check now; who does not answer at once is left out.
         """
 
     @abstractmethod

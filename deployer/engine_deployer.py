@@ -32,6 +32,8 @@ from deployer.store import Store
 
 FOUND_WITHIN_S = 2.0
 FOUND_RUNNING_WITHIN_S = 0.8
+"""A list waits no longer for answers, whatever a config's probes allow: who takes longer is left out, or unknown."""
+
 LOG_TAIL_LINES = 15
 
 

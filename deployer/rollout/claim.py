@@ -84,7 +84,7 @@ class Claimer:
 
     def _stands(self, claim: Claim, before: ServerView | None) -> bool:
         """Whether what befell the server between the look and the creation lets the revision be."""
-        after = self._observer.look(claim.server, probe_s=0.0)
+        after = self._observer.look(claim.server, asked=False)
         mine = after.with_token(claim.record.token)
         if mine and claim.record.revision > 1 and len(after.workloads) == 1 and not after.route.tag:
             self._engine.delete(mine.ref)

@@ -26,7 +26,7 @@ class Closer:
     def close(self, claim: Claim, cause: str) -> bool:
         """Close a revision of one's own for ever and clear it up; False where it serves by now."""
         while claim.own:
-            view = self._observer.look(claim.server, probe_s=0.0)
+            view = self._observer.look(claim.server, asked=False)
             mine = view.with_token(claim.record.token)
             if mine and view.serves(mine):
                 return False

@@ -11,7 +11,6 @@ from deployer.rollout.close import Closer
 from deployer.rollout.converge import Converger
 from deployer.rollout.execute import Executor
 from deployer.rollout.fate import Fate, fate_of
-from deployer.rollout.observe import PROBE_S
 from deployer.rollout.plan import superseded_by
 from deployer.rollout.platform import Platform
 from deployer.rollout.remember import as_it_served, remembers_serving
@@ -65,10 +64,10 @@ class Deploy:
 
     def _follow(self, claim: Claim, deadline: Deadline) -> ServerView:
         served: ServerView | None = None
-        probe_s = 0.0 if claim.own else PROBE_S  # nothing of its own runs yet that could be asked
+        asked = not claim.own  # nothing of its own runs yet that could be asked
         while True:
-            view = self._observer.look(claim.server, probe_s)
-            probe_s = PROBE_S
+            view = self._observer.look(claim.server, asked)
+            asked = True
             has_served = served is not None or remembers_serving(view, claim.record)
             fate = fate_of(view, claim.record.revision, claim.record.token, has_served)
             if fate is Fate.REPLACED:

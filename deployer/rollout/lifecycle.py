@@ -115,7 +115,7 @@ class Lifecycle:
     def _mark_stopped(self, server: str, uuid: UUID) -> None:
         """Until no look shows anything that was created meanwhile."""
         while True:
-            view = self._observer.look(server, probe_s=0.0)
+            view = self._observer.look(server, asked=False)
             if view.unreadable:
                 raise failures.unreadable(view.name)
             target = view.target
@@ -128,7 +128,7 @@ class Lifecycle:
                     self._engine.mark(target.ref, Wanted.STOPPED, "stopped by its user")
 
     def _kill(self, server: str, uuid: UUID) -> None:
-        for observed in _of(self._observer.look(server, probe_s=0.0), uuid):
+        for observed in _of(self._observer.look(server, asked=False), uuid):
             self._engine.stop(observed.ref, 0)
         with contextlib.suppress(Transient):
             self._converged(server, Deadline(DONE_WITHIN_S), wait=False)
@@ -138,7 +138,7 @@ class Lifecycle:
             return
         for observed in _of(view, uuid):
             self._executor.delete(observed.ref)
-        left = self._observer.look(view.server, probe_s=0.0)
+        left = self._observer.look(view.server, asked=False)
         if not left.workloads and left.route.tag and not left.unreadable:
             self._gateway.remove(left.server, left.route.tag)
 

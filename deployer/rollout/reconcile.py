@@ -7,9 +7,10 @@ from uuid import UUID
 
 from deployer.errors import DeployerError
 from deployer.rollout.converge import Converger
+from deployer.rollout.observe import PROBE_S
 from deployer.rollout.plan import plan
 from deployer.rollout.steps import Progress
-from deployer.rollout.view import ServerView
+from deployer.rollout.view import Condition, ServerView
 from deployer.rollout.wait import Deadline
 
 AT_ONCE, WAITING_AT_ONCE = 8, 64
@@ -68,7 +69,8 @@ def reconcile(views: Sequence[ServerView], converger: Converger, steps: StepsByS
     Args:
         steps: what the converger's executor tells of its progress.
     """
-    ends = _at_once(AT_ONCE, [v.server for v in views if plan(v)], lambda s: _one(converger, s, deadline, wait=False))
+    begun = [view.server for view in views if plan(view) or _may_answer_later(view)]
+    ends = _at_once(AT_ONCE, begun, lambda s: _one(converger, s, deadline, wait=False))
     # Nobody who is dead waits for the rollouts of others.
     waiting = [server for server, end in ends.items() if end.pending]
     ends |= _at_once(WAITING_AT_ONCE, waiting, lambda s: _one(converger, s, deadline, wait=True))
@@ -84,6 +86,11 @@ class _End:
 
 
 AT_ITS_END = _End()
+
+
+def _may_answer_later(view: ServerView) -> bool:
+    """Whether one that was silent may take longer to answer than the look at all of them did."""
+    return any(o.condition is Condition.SILENT and o.probes.timeout_s > PROBE_S for o in view.open)
 
 
 def _at_once(threads: int, servers: list[str], end_of: Callable[[str], _End]) -> dict[str, _End]:

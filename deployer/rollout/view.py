@@ -10,6 +10,8 @@ from deployer.engine import Health, Phase, Readiness, Ref, Wanted, Workload
 from deployer.gateway import Backend, Route
 from deployer.rollout.cached import cached_property
 
+USUAL_PROBES, USUAL_DRAIN = Probes(), Drain()
+
 
 class Condition(StrEnum):
     """What a workload was seen to be, its own answer included; `running` where it was not asked."""
@@ -59,11 +61,11 @@ class Observed:
 
     @property
     def probes(self) -> Probes:
-        return self.workload.record.config.probes or Probes()
+        return self.workload.record.config.probes or USUAL_PROBES
 
     @property
     def drain(self) -> Drain:
-        return self.workload.record.config.drain or Drain()
+        return self.workload.record.config.drain or USUAL_DRAIN
 
     @property
     def runs_alone(self) -> bool:

@@ -1,13 +1,16 @@
 import os
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from deployer.engine import Ref
+from deployer.config import Probes
+from deployer.engine import Health, Readiness, Ref, Workload
 from deployer.errors import EngineError
 from deployer.flavors.memory.engine import MemoryEngine
+from deployer.gateway import Backend
 from deployer.rollout.converge import Converger
 from deployer.rollout.plan import plan
 from deployer.rollout.reconcile import AT_ONCE
@@ -15,6 +18,7 @@ from deployer.rollout.steps import Action
 from deployer.rollout.view import Condition, ServerView
 from deployer.server import State
 from deployer.testing.faults import Call, Do, Watch, befall
+from deployer.testing.hammer import Reply
 from deployer.testing.memory import MemoryHarness
 from tests.support import meddling
 from tests.support.worlds import observed, routed_to
@@ -154,6 +158,23 @@ def test_a_conflict_is_no_failure_but_a_reason_to_look_again(tmp_path: Path) -> 
     converger.carry_out(stale, step)
     assert deployer.gateway.routes() == before
     assert harness.ask(server).ok
+
+
+def test_what_may_take_long_to_answer_is_routed_anew_too(tmp_path: Path) -> None:
+    harness = MemoryHarness(tmp_path)
+    deployer, reconciler = harness.deployer(), harness.deployer()
+    server = deployer.deploy_model(harness.config("v1", probes=Probes(timeout_s=9, settle_s=0)))
+    route = deployer.gateway.routes()["churn"]
+    deployer.gateway.write("churn", (Backend(1, ""),), 1, route.tag)
+    probe = reconciler.engine.probe
+
+    def slow(workloads: Sequence[Workload], deadline_s: float) -> dict[Ref, Readiness]:
+        late = {workload.ref: Readiness(Health.SILENT) for workload in workloads}
+        return probe(workloads, deadline_s) if deadline_s > 8 else late
+
+    reconciler.engine.probe = slow  # type: ignore[method-assign]
+    reconciler.reconcile()
+    assert harness.ask(server) == Reply(200, "v1", 1)
 
 
 def test_where_all_is_as_it_should_be_everything_is_read_once(tmp_path: Path) -> None:
