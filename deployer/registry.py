@@ -110,7 +110,7 @@ def _state(view: ServerView, speaking: Observed) -> tuple[State, str]:
 
 def _state_before_it_serves(view: ServerView, speaking: Observed) -> tuple[State, str]:
     if not view.is_open(speaking):
-        return State.FAILED, f"revision {speaking.revision} was refused: {speaking.workload.cause}"
+        return State.FAILED, f"revision {speaking.revision} was refused: {speaking.why_closed}"
     if speaking.condition is Condition.CREATED:
         return State.PENDING, "created and not started yet: reconcile, deploy or start goes on with it"
     if speaking.condition is Condition.ENDED:
@@ -158,5 +158,5 @@ def _rollout_under_way(view: ServerView) -> str:
     if newest.revision <= max(b.revision for b in view.route.split):
         return ""
     if not view.is_open(newest):
-        return f"revision {newest.revision} was refused: {newest.workload.cause}"
+        return f"revision {newest.revision} was refused: {newest.why_closed}"
     return f"revision {newest.revision} is on its way: its deployer, reconcile, another deploy or start goes on with it"
