@@ -318,4 +318,11 @@ MUTATIONS = (
         new="{}",
         seen_by=(f"{ENGINE_TESTS}::test_without_its_secret_it_is_not_started",),
     ),
+    Mutation(
+        rule="What is refused stays refused.",
+        file=MEMORY_ENGINE,
+        old="if stored and (wanted is Wanted.REFUSED or stored.wanted is not Wanted.REFUSED):",
+        new="if stored:",
+        seen_by=memory("34_an_engine_leaves_what_is_refused"),
+    ),
 )
