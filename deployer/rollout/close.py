@@ -45,6 +45,12 @@ class Closer:
             if claim.record.config.rollout == "recreate" and view.target and view.serves(view.target):
                 self._converged(claim, wait=True)
 
+    def afterwards(self, view: ServerView) -> ServerView:
+        """The server once a revision was closed; as it was before where it cannot be looked at."""
+        with contextlib.suppress(DeployerError):
+            return self._observer.look(view.server)
+        return view
+
     def _converged(self, claim: Claim, wait: bool) -> ServerView:
         converger = Converger(self._observer, self._executor)
         return converger.converge(claim.server, Deadline(CLEARED_WITHIN_S), wait)

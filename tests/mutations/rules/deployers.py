@@ -241,8 +241,8 @@ MUTATIONS = (
     Mutation(
         rule="A deploy whose server was deleted meanwhile begins anew.",
         file=CLAIM,
-        old="len(after.workloads) == 1 and not after.route.tag:",
-        new="False:",
+        old="return alone and claim.record.revision > 1 and not view.route.tag",
+        new="return False",
         seen_by=memory("34_a_deploy_that_wakes_after_its_server"),
     ),
     Mutation(
@@ -328,8 +328,38 @@ MUTATIONS = (
     Mutation(
         rule="Who is told of a stop is told what serves afterwards.",
         file=DEPLOY,
-        old="return failures.stopped(self._afterwards(view), name, revision)",
+        old="return failures.stopped(self._closer.afterwards(view), name, revision)",
         new="return failures.stopped(view, name, revision)",
         seen_by=("tests/rollout/test_deploy.py::test_who_is_told_of_a_stop_is_told_what_serves_afterwards",),
+    ),
+    Mutation(
+        rule="What was made of a deleted server goes though somebody has started it.",
+        file=CLAIM,
+        old="self._engine.stop(observed.ref, 0)",
+        new="pass",
+        seen_by=(
+            "tests/rollout/test_deploy.py"
+            "::test_what_it_made_of_a_deleted_server_goes_though_a_reconcile_has_started_it",
+        ),
+    ),
+    Mutation(
+        rule="What was made of a deleted server goes though somebody starts it again and again.",
+        file=CLAIM,
+        old="self._executor.delete(observed.ref)",
+        new="self._engine.delete(observed.ref)",
+        seen_by=(
+            "tests/rollout/test_deploy.py"
+            "::test_what_it_made_of_a_deleted_server_goes_though_a_reconcile_has_started_it",
+        ),
+    ),
+    Mutation(
+        rule="Who is told of a stop right after its creation is told what serves afterwards.",
+        file=CLAIM,
+        old="failures.stopped(self._closer.afterwards(after)",
+        new="failures.stopped(after",
+        seen_by=(
+            "tests/rollout/test_deploy.py"
+            "::test_a_stop_that_closed_it_right_after_its_creation_says_that_nothing_serves",
+        ),
     ),
 )
