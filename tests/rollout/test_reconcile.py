@@ -1,6 +1,8 @@
 import os
+import signal
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ from deployer.gateway import Backend
 from deployer.rollout.converge import Converger
 from deployer.rollout.plan import plan
 from deployer.rollout.reconcile import AT_ONCE
-from deployer.rollout.steps import Action
+from deployer.rollout.steps import Action, Progress
 from deployer.rollout.view import Condition, ServerView
 from deployer.server import State
 from deployer.testing.faults import Call, Do, Watch, befall
@@ -126,6 +128,33 @@ def test_slow_rollouts_keep_no_dead_server_waiting(tmp_path: Path) -> None:
     report = harness.deployer().reconcile(timeout=2)
     assert harness.ask(dead).ok
     assert sorted(server.name for server in report.servers if server.pending) == slow
+
+
+def test_an_interruption_is_heard_at_once(tmp_path: Path, interrupt: Callable[[], None]) -> None:
+    harness = MemoryHarness(tmp_path)
+    deployer = harness.deployer()
+    for name in ("a", "b"):
+        deployer.deploy_model(harness.config("v1", name=name, delay_s=60), timeout=0)
+    waiting = threading.Barrier(2, interrupt)
+
+    def interrupt_once_both_wait(progress: Progress) -> None:
+        if progress.step.action is Action.WAIT and progress.seconds is None:
+            waiting.wait(MET_WITHIN_S)
+
+    deployer.on_progress = interrupt_once_both_wait
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        deployer.reconcile(timeout=20)
+    assert time.monotonic() - began < 10
+    assert [workload.wanted for workload in deployer.engine.list()] == ["running", "running"]
+
+
+@pytest.fixture
+def interrupt() -> Iterator[Callable[[], None]]:
+    """Interrupts the main thread, as Ctrl-C does."""
+    before = signal.signal(signal.SIGUSR1, signal.default_int_handler)
+    yield lambda: signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
+    signal.signal(signal.SIGUSR1, before)
 
 
 def test_what_there_was_no_time_to_begin_is_pending_too(tmp_path: Path) -> None:

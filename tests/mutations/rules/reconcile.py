@@ -43,8 +43,8 @@ MUTATIONS = (
     Mutation(
         rule="Reconcile waits for rollouts.",
         file="deployer/rollout/reconcile.py",
-        old="lambda s: _one(converger, s, deadline, wait=True)",
-        new="lambda s: _one(converger, s, deadline, wait=False)",
+        old="_at_once(WAITING_AT_ONCE, waiting, converger, deadline, wait=True)",
+        new="_at_once(WAITING_AT_ONCE, waiting, converger, deadline, wait=False)",
         seen_by=memory("10_a_timeout_of_zero"),
     ),
     Mutation(
@@ -225,5 +225,12 @@ MUTATIONS = (
         seen_by=(
             "tests/rollout/test_observe.py::test_a_superseded_server_is_looked_for_only_once_its_successor_serves",
         ),
+    ),
+    Mutation(
+        rule="A reconcile that is interrupted ends with the steps that are being carried out.",
+        file="deployer/rollout/reconcile.py",
+        old="deadline.end()",
+        new="pass",
+        seen_by=("tests/rollout/test_reconcile.py::test_an_interruption_is_heard_at_once",),
     ),
 )
