@@ -129,6 +129,9 @@ class EngineModelDeployer(BaseModelDeployer):
     def rollback(self, uuid: UUID, revision: int | None = None, timeout: int = 300) -> ModelServer:
         """Serve an earlier revision's config and bytes again, as a new revision.
 
+        Asked for twice by one task of one Prefect flow run it goes back once, as the second may be a retry of the
+        first: name the revision to go back further.
+
         Args:
             revision: which; without it the newest that served before what serves now was first made.
 
