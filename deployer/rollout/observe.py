@@ -8,7 +8,6 @@ from uuid import UUID
 from deployer.engine import Engine, Health, Readiness, Ref, ReportsUnreadable, Workload
 from deployer.gateway import NO_ROUTE, Gateway, Route, Tag
 from deployer.records.record import Record
-from deployer.rollout.uncollected import uncollected
 from deployer.rollout.view import Observed, ServerView, to_probe
 
 PROBE_S = 2.0
@@ -32,7 +31,6 @@ class Observer:
             (view,) = self._probed([view], _longest_s(to_probe(view)))
         return replace(view, elsewhere=standing(self._read().values())) if _supersedes(view) else view
 
-    @uncollected()
     def look_at_all(self, within_s: float = PROBE_S, chosen: Chosen | None = None) -> list[ServerView]:
         """Every server, or those of which a chosen record speaks, all asked in parallel under one deadline.
 
@@ -51,7 +49,6 @@ class Observer:
         """Every server as the platform describes it, none asked."""
         return list(self._read().values())
 
-    @uncollected()
     def _read(self) -> dict[str, ServerView]:
         before = self._gateway.routes()
         views = _views(before, self._engine.list())

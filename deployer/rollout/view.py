@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import cached_property
 from uuid import UUID
 
 from deployer.config import Drain, Probes
 from deployer.engine import Health, Phase, Readiness, Ref, Wanted, Workload
 from deployer.gateway import Backend, Route
-from deployer.rollout.cached import cached_property
 
 USUAL_PROBES, USUAL_DRAIN = Probes(), Drain()
 
