@@ -1,6 +1,6 @@
 """Observe, plan, execute, over every model server of a deployer."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -70,10 +70,10 @@ def reconcile(views: Sequence[ServerView], converger: Converger, steps: StepsByS
         steps: what the converger's executor tells of its progress.
     """
     begun = [view.server for view in views if plan(view) or _may_answer_later(view)]
-    ends = _at_once(AT_ONCE, begun, converger, deadline, wait=False)
+    ends = _at_once(AT_ONCE, begun, lambda s: _one(converger, s, deadline, wait=False), deadline)
     # Nobody who is dead waits for the rollouts of others.
     waiting = [server for server, end in ends.items() if end.pending]
-    ends |= _at_once(WAITING_AT_ONCE, waiting, converger, deadline, wait=True)
+    ends |= _at_once(WAITING_AT_ONCE, waiting, lambda s: _one(converger, s, deadline, wait=True), deadline)
     return Report(tuple(_report(view, steps, ends.get(view.server, AT_ITS_END)) for view in views))
 
 
@@ -93,11 +93,13 @@ def _may_answer_later(view: ServerView) -> bool:
     return any(o.condition is Condition.SILENT and o.probes.timeout_s > PROBE_S for o in view.open)
 
 
-def _at_once(threads: int, servers: list[str], converger: Converger, deadline: Deadline, wait: bool) -> dict[str, _End]:
+def _at_once(
+    threads: int, servers: list[str], end_of: Callable[[str], _End], deadline: Deadline
+) -> dict[str, _End]:
     """An interruption ends the deadline: each server's present step is carried out, and that is all."""
     with ThreadPoolExecutor(threads, thread_name_prefix="reconcile") as pool:
         try:
-            return dict(zip(servers, pool.map(lambda s: _one(converger, s, deadline, wait), servers), strict=True))
+            return dict(zip(servers, pool.map(end_of, servers), strict=True))
         except BaseException:
             deadline.end()
             raise

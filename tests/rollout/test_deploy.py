@@ -322,7 +322,12 @@ def test_what_it_made_of_a_deleted_server_goes_though_a_reconcile_has_started_it
 
 def start_it(deployer: MemoryModelDeployer) -> Callable[[], object]:
     """As a reconcile would that has no time to wait until it is ready."""
-    return lambda: [deployer.engine.start(workload.ref) for workload in deployer.engine.list()]
+
+    def start() -> None:
+        for workload in deployer.engine.list():
+            deployer.engine.start(workload.ref)
+
+    return start
 
 
 def test_a_stop_that_closed_it_right_after_its_creation_says_that_nothing_serves(harness: MemoryHarness) -> None:

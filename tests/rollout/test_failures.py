@@ -106,7 +106,9 @@ def test_one_that_is_ready_and_not_yet_routed_to_is_not_said_to_be_unready() -> 
     mine = observed(1, Condition.READY)
     view = ServerView("s", routed_to(1, address=""), (mine,))
     error = failures.timed_out(view, "churn", mine, log_tail, seconds=1, closed=False)
-    assert error.what.startswith("Revision 1 of churn did not serve within 1 s: it is ready, and its URL is yet to lead")
+    assert error.what.startswith(
+        "Revision 1 of churn did not serve within 1 s: it is ready, and its URL is yet to lead"
+    )
 
 
 def test_while_a_revision_is_rolled_out_by_recreate_nothing_serves() -> None:

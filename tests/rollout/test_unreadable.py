@@ -21,7 +21,6 @@ from deployer.testing.memory import MemoryHarness
 from deployer.testing.models import write_model
 from tests.support import meddling
 
-
 OPERATIONS: dict[str, Callable[[EngineModelDeployer, UUID], None]] = {
     "stop": lambda deployer, uuid: deployer.stop_model_server(uuid),
     "kill": lambda deployer, uuid: deployer.stop_model_server(uuid, force=True),

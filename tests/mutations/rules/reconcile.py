@@ -43,8 +43,8 @@ MUTATIONS = (
     Mutation(
         rule="Reconcile waits for rollouts.",
         file="deployer/rollout/reconcile.py",
-        old="_at_once(WAITING_AT_ONCE, waiting, converger, deadline, wait=True)",
-        new="_at_once(WAITING_AT_ONCE, waiting, converger, deadline, wait=False)",
+        old="lambda s: _one(converger, s, deadline, wait=True)",
+        new="lambda s: _one(converger, s, deadline, wait=False)",
         seen_by=memory("10_a_timeout_of_zero"),
     ),
     Mutation(
@@ -206,9 +206,7 @@ MUTATIONS = (
         file=OBSERVE,
         old="if within_s >= _longest_s(asked):",
         new="if True:",
-        seen_by=(
-            "tests/rollout/test_observe.py::test_only_who_says_no_in_all_the_time_there_is_has_to_settle_anew",
-        ),
+        seen_by=("tests/rollout/test_observe.py::test_only_who_says_no_in_all_the_time_there_is_has_to_settle_anew",),
     ),
     Mutation(
         rule="Who looks without asking asks nobody.",
