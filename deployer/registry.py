@@ -80,9 +80,16 @@ def kept_digests(views: Sequence[ServerView], keep_models: int) -> set[str]:
     """The digests of every workload, and of each server's newest revisions that served."""
     kept = {o.workload.record.digest for view in views for o in view.workloads}
     for view in (view for view in views if _remembers_other_models(view, kept)):
-        served = [entry.digest for entry in history_of(view) if entry.outcome is Outcome.SERVED]
-        kept.update(served[-keep_models:])
+        kept.update(_digests_that_served(view)[-keep_models:])
     return kept
+
+
+def _digests_that_served(view: ServerView) -> list[str]:
+    """Oldest first. Most servers have one workload, which serves: its record says it all, and no history is made."""
+    only = view.workloads[0].workload.record
+    settled = len(view.workloads) == len(view.serving) == 1 and not view.workloads[0].refused
+    digests = [e.digest for e in (only.history if settled else history_of(view)) if e.outcome is Outcome.SERVED]
+    return [*digests, only.digest] if settled else digests
 
 
 def _remembers_other_models(view: ServerView, digests: set[str]) -> bool:
