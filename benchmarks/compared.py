@@ -10,7 +10,10 @@ ROUNDS = 21
 
 
 def by_turns(one: Callable[[], object], other: Callable[[], object], rounds: int = ROUNDS) -> list[tuple[float, float]]:
-    """Processor seconds of one and of the other, round by round, after a first round that does not count."""
+    """Processor seconds of one and of the other, round by round, after a first round that does not count.
+
+    Python's garbage collector rests meanwhile, for both: what it costs is decided by all else that a process holds.
+    """
     return [(_cold(one), _cold(other)) for _ in range(rounds + 1)][1:]
 
 
@@ -18,9 +21,13 @@ def _cold(ask: Callable[[], object]) -> float:
     """Processor seconds of whoever asks for the first time: what is compared waits for nothing but the processor."""
     _forget()
     gc.collect()
-    began = time.process_time()
-    ask()
-    return time.process_time() - began
+    gc.disable()
+    try:
+        began = time.process_time()
+        ask()
+        return time.process_time() - began
+    finally:
+        gc.enable()
 
 
 def _forget() -> None:

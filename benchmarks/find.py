@@ -42,7 +42,7 @@ def _beside(deployer: EngineModelDeployer, read: Callable[[], list[object]], wha
     least = spread([reading for reading, _ in rounds], "ms", 1000)
     rate = count / median([found for _, found in rounds])
     return [
-        compared_with(f"read {what}: record, marks, lock, route", least),
+        compared_with(f"read {what}: record, marks, lock, route (for both: garbage not collected)", least),
         at_most(
             f"find {what} ({rate:,.0f} a second)", [found / reading for reading, found in rounds], BAR, "x", digits=2
         ),

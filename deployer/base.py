@@ -73,7 +73,7 @@ class BaseModelDeployer(ABC):
         """All model servers that match every filter given, newest first.
 
         Args:
-            running: only those that pass their health check now.
+            running: only those that pass their health check now; who does not answer at once is left out.
         """
 
     @abstractmethod
@@ -81,7 +81,7 @@ class BaseModelDeployer(ABC):
         """Stop a server; it keeps its UUID, its URL (which answers 503) and all it needs to start again.
 
         Args:
-            timeout: seconds until it must have stopped.
+            timeout: seconds until it must have stopped; 0 waits for nothing but its drain and its grace.
             force: kill it, without draining or grace, also while the gateway is down.
 
         Raises:
@@ -101,6 +101,7 @@ class BaseModelDeployer(ABC):
         """Remove a server, its revisions and its route for good.
 
         Args:
+            timeout: seconds until it must be gone; 0 waits for nothing but its drain and its grace.
             force: kill it without draining; an unknown UUID is no error.
 
         Raises:

@@ -168,7 +168,10 @@ class Engine(Protocol):
         ...
 
     def mark(self, ref: Ref, wanted: Wanted, cause: str) -> None:
-        """Write down what it shall be, and why; `running` begins its count of starts anew."""
+        """Write down what it shall be, and why; `running` begins its count of starts anew.
+
+        What is marked refused stays so: only another cause may be written down.
+        """
         ...
 
     def start(self, ref: Ref) -> None:

@@ -34,6 +34,8 @@ from deployer.store import Store
 
 FOUND_WITHIN_S = 2.0
 FOUND_RUNNING_WITHIN_S = 0.8
+"""A list waits no longer for answers, whatever a config's probes allow: who takes longer is left out, or unknown."""
+
 LOG_TAIL_LINES = 15
 UNBOUNDED = Deadline(0)
 
@@ -135,6 +137,9 @@ class EngineModelDeployer(BaseModelDeployer):
 
     def rollback(self, uuid: UUID, revision: int | None = None, timeout: int = 300) -> ModelServer:
         """Serve an earlier revision's config and bytes again, as a new revision.
+
+        Asked for twice by one task of one Prefect flow run it goes back once, as the second may be a retry of the
+        first: name the revision to go back further.
 
         Args:
             revision: which; without it the newest that served before what serves now was first made.

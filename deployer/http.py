@@ -6,7 +6,8 @@ import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from string import punctuation
+from urllib.parse import quote, urlsplit
 
 CHUNK = 64 * 1024
 
@@ -95,8 +96,9 @@ def _connection(url: str, timeout_s: float) -> http.client.HTTPConnection:
 
 
 def _target(url: str) -> str:
+    """Path and query; what may not stand in a URL, as blanks and all that is not ASCII, is encoded."""
     parts = urlsplit(url)
-    return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    return quote((parts.path or "/") + (f"?{parts.query}" if parts.query else ""), safe=punctuation)
 
 
 def _read(sock: socket.socket, response: http.client.HTTPResponse, deadline: float) -> bytes:

@@ -80,8 +80,7 @@ def kept_digests(views: Sequence[ServerView], keep_models: int) -> set[str]:
     """The digests of every workload, and of each server's newest revisions that served."""
     kept = {o.workload.record.digest for view in views for o in view.workloads}
     for view in (view for view in views if _remembers_other_models(view, kept)):
-        served = [entry.digest for entry in history_of(view) if entry.outcome is Outcome.SERVED]
-        kept.update(served[-keep_models:])
+        kept.update(_digests_that_served(view)[-keep_models:])
     return kept
 
 
@@ -96,6 +95,14 @@ def kept_environments(views: Sequence[ServerView], keep_models: int) -> set[str]
 
 def _remembers_environments(view: ServerView) -> bool:
     return any(entry.environment for o in view.workloads for entry in o.workload.record.history)
+
+
+def _digests_that_served(view: ServerView) -> list[str]:
+    """Oldest first. Most servers have one workload, which serves: its record says it all, and no history is made."""
+    only = view.workloads[0].workload.record
+    settled = len(view.workloads) == len(view.serving) == 1 and not view.workloads[0].refused
+    digests = [e.digest for e in (only.history if settled else history_of(view)) if e.outcome is Outcome.SERVED]
+    return [*digests, only.digest] if settled else digests
 
 
 def _remembers_other_models(view: ServerView, digests: set[str]) -> bool:
@@ -123,7 +130,7 @@ def _state(view: ServerView, speaking: Observed) -> tuple[State, str]:
 
 def _state_before_it_serves(view: ServerView, speaking: Observed) -> tuple[State, str]:
     if not view.is_open(speaking):
-        return State.FAILED, f"revision {speaking.revision} was refused: {speaking.workload.cause}"
+        return State.FAILED, f"revision {speaking.revision} was refused: {speaking.why_closed}"
     if speaking.condition is Condition.CREATED:
         return State.PENDING, "created and not started yet: reconcile, deploy or start goes on with it"
     if speaking.condition is Condition.ENDED:
@@ -171,5 +178,5 @@ def _rollout_under_way(view: ServerView) -> str:
     if newest.revision <= max(b.revision for b in view.route.split):
         return ""
     if not view.is_open(newest):
-        return f"revision {newest.revision} was refused: {newest.workload.cause}"
+        return f"revision {newest.revision} was refused: {newest.why_closed}"
     return f"revision {newest.revision} is on its way: its deployer, reconcile, another deploy or start goes on with it"

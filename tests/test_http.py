@@ -3,6 +3,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
@@ -35,11 +36,47 @@ def serve() -> Iterator[Serve]:
         yield start
 
 
+class Echo(BaseHTTPRequestHandler):
+    """Answers with what it was asked for."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(self.path.encode())
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nobody reads it."""
+
+
+@pytest.fixture
+def echo() -> Iterator[str]:
+    """The URL of one."""
+    with HTTPServer(("127.0.0.1", 0), Echo) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join(10)
+
+
 def test_an_answer_has_status_headers_and_body(serve: Serve) -> None:
     url = serve(lambda c: c.sendall(b"HTTP/1.1 503 No\r\nX-Why: tired\r\nContent-Length: 9\r\n\r\nfirst\ntwo"))
     answer = request("GET", url + "/a?b=c", timeout_s=5)
     assert (answer.status, answer.headers["x-why"], answer.body) == (503, "tired", b"first\ntwo")
     assert (answer.ok, answer.first_line) == (False, "first")
+
+
+@pytest.mark.parametrize(
+    ("asked", "sent"),
+    [
+        ("/größe?wert=groß", "/gr%C3%B6%C3%9Fe?wert=gro%C3%9F"),
+        ("/two words?of=one thing", "/two%20words?of=one%20thing"),
+        ("/models/a%20b:predict;v=1?x=[1,2]&y=/2?", "/models/a%20b:predict;v=1?x=[1,2]&y=/2?"),
+        ("", "/"),
+    ],
+)
+def test_what_a_url_may_not_hold_is_encoded_and_all_else_sent_as_it_is(echo: str, asked: str, sent: str) -> None:
+    assert request("GET", echo + asked, timeout_s=5).body.decode() == sent
 
 
 def test_an_answer_without_a_length_ends_with_the_connection(serve: Serve) -> None:

@@ -79,6 +79,17 @@ def test_the_newest_refusal_shows_beside_what_serves() -> None:
     assert told(view) == (State.READY, "revision 2 was refused: a test says so")
 
 
+def test_a_refusal_that_nobody_came_to_write_down_is_told_as_far_as_it_is_known() -> None:
+    unmarked, silent = observed(2, Condition.ENDED, cause=""), observed(2, Condition.RUNNING, cause="")
+    beside = [ServerView("s", routed_to(1, high=2), (observed(1, Condition.READY), o)) for o in (unmarked, silent)]
+    alone = ServerView("s", routed_to(None, high=2), (unmarked,))
+    assert [told(view)[1] for view in (*beside, alone)] == [
+        "revision 2 was refused: exit code 7",
+        "revision 2 was refused: whoever closed it did not come to say why",
+        "revision 2 was refused: exit code 7",
+    ]
+
+
 @pytest.mark.parametrize("condition", [Condition.READY, Condition.RUNNING, Condition.ENDED])
 def test_what_makes_room_is_pending_and_says_that_this_is_an_outage(condition: Condition) -> None:
     new = observed(2, Condition.UNREACHED, rollout="recreate")

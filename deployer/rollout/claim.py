@@ -1,15 +1,17 @@
 """From a wish to the revision that a deploy waits for: one that is there already, or a new one."""
 
+import contextlib
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from uuid import uuid4
 
 from deployer.engine import Wanted, WorkloadSpec
-from deployer.errors import EngineError, WorkloadExists
+from deployer.errors import Conflict, EngineError, WorkloadExists
 from deployer.records.record import Record
 from deployer.rollout import failures
 from deployer.rollout.close import Closer
+from deployer.rollout.execute import Executor
 from deployer.rollout.fate import STOPPED_DURING_ROLLOUT
 from deployer.rollout.identify import Identity, identify, of_uuid, same
 from deployer.rollout.observe import Observer
@@ -26,9 +28,10 @@ ATTEMPTS = 50
 class Claimer:
     """Finds the revision of an earlier try, joins one that is the same, or creates one."""
 
-    def __init__(self, platform: Platform, closer: Closer, on_progress: OnProgress) -> None:
+    def __init__(self, platform: Platform, executor: Executor, closer: Closer, on_progress: OnProgress) -> None:
         self._engine = platform.engine
         self._observer = platform.observer
+        self._executor = executor
         self._closer = closer
         self._tell = on_progress
 
@@ -54,6 +57,8 @@ class Claimer:
 
     def _claimed(self, wish: Wish, views: Sequence[ServerView]) -> Claim | None:
         tried = _tried_before(wish, views)
+        if tried and tried.unreadable:
+            raise failures.unreadable(tried.name)
         earlier = tried.made_for(wish.request_id) if tried else None
         if earlier and earlier.workload.record.digest == wish.digest:
             return self._woken(earlier, own=True)
@@ -82,18 +87,24 @@ class Claimer:
 
     def _stands(self, claim: Claim, before: ServerView | None) -> bool:
         """Whether what befell the server between the look and the creation lets the revision be."""
-        after = self._observer.look(claim.server, probe_s=0.0)
+        while _is_all_that_is_left(claim, after := self._observer.look(claim.server, asked=False)):
+            with contextlib.suppress(Conflict):
+                self._remove(after)
+                return False
         mine = after.with_token(claim.record.token)
-        if mine and claim.record.revision > 1 and len(after.workloads) == 1 and not after.route.tag:
-            self._engine.delete(mine.ref)
-            return False
         if after.workloads and after.uuid != claim.record.uuid:
             self._closer.clear(claim)
             return False
         if mine and before and _stopped(after, mine) - _stopped(before, mine):
             self._closer.close(claim, STOPPED_DURING_ROLLOUT)
-            raise failures.stopped(after, claim.record.name, claim.record.revision)
+            raise failures.stopped(self._closer.afterwards(after), claim.record.name, claim.record.revision)
         return True
+
+    def _remove(self, view: ServerView) -> None:
+        """Whoever looked meanwhile has started it, as whatever was created."""
+        for observed in view.workloads:
+            self._engine.stop(observed.ref, 0)
+            self._executor.delete(observed.ref)
 
 
 def planned(wish: Wish, observer: Observer) -> list[Step]:
@@ -109,6 +120,12 @@ def planned(wish: Wish, observer: Observer) -> list[Step]:
     if wish.config.rollout == "recreate":
         cause += "; its rollout is recreate: what serves is stopped first, an outage until the new one serves"
     return [Step(action=Action.CREATE, cause=cause)]
+
+
+def _is_all_that_is_left(claim: Claim, view: ServerView) -> bool:
+    """Whether its server was deleted before it was created."""
+    alone = [o.workload.record.token for o in view.workloads] == [claim.record.token]
+    return alone and claim.record.revision > 1 and not view.route.tag
 
 
 def _tried_before(wish: Wish, views: Sequence[ServerView]) -> ServerView | None:

@@ -26,7 +26,7 @@ class Closer:
     def close(self, claim: Claim, cause: str) -> bool:
         """Close a revision of one's own for ever and clear it up; False where it serves by now."""
         while claim.own:
-            view = self._observer.look(claim.server, probe_s=0.0)
+            view = self._observer.look(claim.server, asked=False)
             mine = view.with_token(claim.record.token)
             if mine and view.serves(mine):
                 return False
@@ -44,6 +44,12 @@ class Closer:
             view = self._converged(claim, wait=False)
             if claim.record.config.rollout == "recreate" and view.target and view.serves(view.target):
                 self._converged(claim, wait=True)
+
+    def afterwards(self, view: ServerView) -> ServerView:
+        """The server once a revision was closed; as it was before where it cannot be looked at."""
+        with contextlib.suppress(DeployerError):
+            return self._observer.look(view.server)
+        return view
 
     def _converged(self, claim: Claim, wait: bool) -> ServerView:
         converger = Converger(self._observer, self._executor)

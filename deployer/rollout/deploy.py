@@ -1,9 +1,7 @@
 """One deploy, from the wish to the revision that serves."""
 
-import contextlib
 import time
 
-from deployer.errors import DeployerError
 from deployer.gateway import Backend
 from deployer.rollout import failures
 from deployer.rollout.claim import Claimer
@@ -11,7 +9,6 @@ from deployer.rollout.close import Closer
 from deployer.rollout.converge import Converger
 from deployer.rollout.execute import Executor
 from deployer.rollout.fate import Fate, fate_of
-from deployer.rollout.observe import PROBE_S
 from deployer.rollout.plan import superseded_by
 from deployer.rollout.platform import Platform
 from deployer.rollout.remember import as_it_served, remembers_serving
@@ -32,7 +29,7 @@ class Deploy:
         self._executor = executor
         self._converger = Converger(platform.observer, executor)
         self._closer = Closer(platform.observer, executor)
-        self._claimer = Claimer(platform, self._closer, on_progress)
+        self._claimer = Claimer(platform, executor, self._closer, on_progress)
         self._log_tail = log_tail
 
     def deploy(self, wish: Wish, deadline: Deadline) -> ServerView:
@@ -65,10 +62,10 @@ class Deploy:
 
     def _follow(self, claim: Claim, deadline: Deadline) -> ServerView:
         served: ServerView | None = None
-        probe_s = 0.0 if claim.own else PROBE_S  # nothing of its own runs yet that could be asked
+        asked = not claim.own  # nothing of its own runs yet that could be asked
         while True:
-            view = self._observer.look(claim.server, probe_s)
-            probe_s = PROBE_S
+            view = self._observer.look(claim.server, asked)
+            asked = True
             has_served = served is not None or remembers_serving(view, claim.record)
             fate = fate_of(view, claim.record.revision, claim.record.token, has_served)
             if fate is Fate.REPLACED:
@@ -121,26 +118,20 @@ class Deploy:
                 return failures.superseded(view, name, revision) if closed else None
             case Fate.STOPPED:
                 self._closer.clear(claim)
-                return failures.stopped(view, name, revision)
+                return failures.stopped(self._closer.afterwards(view), name, revision)
             case Fate.DELETED:
                 self._closer.clear(claim)
                 return failures.deleted(name, revision)
             case _:
                 self._closer.clear(claim)
-                return failures.refused(self._afterwards(view), name, _mine(view, claim), self._log_tail)
+                return failures.refused(self._closer.afterwards(view), name, _mine(view, claim), self._log_tail)
 
     def _timeout(self, view: ServerView, claim: Claim, deadline: Deadline) -> Exception | None:
         seconds, name, mine = deadline.seconds, claim.record.name, _mine(view, claim)
         if not self._closer.close(claim, f"it was not ready within the {seconds:g} s that its deployer allowed"):
             return None
-        after = self._afterwards(view)
+        after = self._closer.afterwards(view)
         return failures.timed_out(after, name, mine, self._log_tail, seconds=seconds, closed=claim.own)
-
-    def _afterwards(self, view: ServerView) -> ServerView:
-        """The server once a revision was closed; as it was before where it cannot be looked at."""
-        with contextlib.suppress(DeployerError):
-            return self._observer.look(view.server)
-        return view
 
 
 def _traffic_of(step: Step, claim: Claim) -> Backend | None:

@@ -49,15 +49,15 @@ class Executor:
             return
         self.waited(view)
         began = time.monotonic()
-        self._tell(Progress(_name(view), step))
+        self._tell(Progress(view.name, step))
         self._carry_out(view, step)
-        self._tell(Progress(_name(view), step, time.monotonic() - began))
+        self._tell(Progress(view.name, step, time.monotonic() - began))
 
     def waited(self, view: ServerView) -> None:
         """Tell that the wait for that server, if any, is over."""
         if waiting := self._waits.pop(view.server, None):
             step, began = waiting
-            self._tell(Progress(_name(view), step, time.monotonic() - began))
+            self._tell(Progress(view.name, step, time.monotonic() - began))
 
     def acknowledged(self, view: ServerView) -> bool:
         """Wait until the proxy routes as in that view; False where the route has moved on since.
@@ -99,7 +99,7 @@ class Executor:
         if (waiting := self._waits.get(view.server)) is None or waiting[0] != step:
             self.waited(view)
             self._waits[view.server] = (step, time.monotonic())
-            self._tell(Progress(_name(view), step))
+            self._tell(Progress(view.name, step))
         time.sleep(step.pause_s)
 
     def _carry_out(self, view: ServerView, step: Step) -> None:
@@ -154,9 +154,14 @@ class Executor:
         return any(workload.record.token in tokens for workload in self._engine.list(view.server))
 
     def _retire(self, view: ServerView, observed: Observed) -> None:
-        """Whoever stops what served acknowledges first and waits the whole drain, however often it was done before."""
+        """Whoever stops what served acknowledges first and waits the whole drain, however often it was done before.
+
+        What the route names still is not closed: it may have been started, and routed, while it drained.
+        """
         self._gateway.acknowledge(view.server, view.route.tag, ACKNOWLEDGED_WITHIN_S)
         time.sleep(observed.drain.drain_s)
+        if view.serves(observed):
+            self._gateway.acknowledge(view.server, view.route.tag, ACKNOWLEDGED_WITHIN_S)
         self._engine.stop(observed.ref, observed.drain.grace_s)
 
     def _remove_superseded(self, view: ServerView, step: Step) -> None:
@@ -170,7 +175,3 @@ def _observed(view: ServerView, step: Step) -> Observed:
     observed = view.with_token(step.ref.token)
     assert observed
     return observed
-
-
-def _name(view: ServerView) -> str:
-    return view.speaking.workload.record.name if view.speaking else view.server

@@ -14,6 +14,8 @@ def still_serving(view: ServerView, failed: Observed | None = None) -> str:
     Args:
         failed: the revision whose rollout is over, as it was at its end.
     """
+    if view.stopped and (answering := [o for o in view.serving if o.runs and view.route.address_of(o.revision)]):
+        return f"Revision {answering[-1].revision} still answers and is about to stop."
     if view.stopped or not view.serving:
         return "Nothing serves behind its URL now."
     if view.target and view.makes_room:
@@ -54,10 +56,13 @@ def timed_out(
 ) -> RolloutTimeout:
     """The caller's time ran out first."""
     tail = log_tail(mine)
+    unrouted = mine.ready and view.serves(mine)
+    reached = "did not serve" if unrouted else "was not ready"
+    stage = "it is ready, and its URL is yet to lead to it" if unrouted else _in_words(mine)
     end = "It was closed and will not serve." if closed else "It was not closed, and may serve yet."
     said = f" ({mine.answer})" if mine.answer else ""
     return RolloutTimeout(
-        f"Revision {mine.revision} of {name} was not ready within {seconds:g} s: {_in_words(mine)}{said}. {end}",
+        f"Revision {mine.revision} of {name} {reached} within {seconds:g} s: {stage}{said}. {end}",
         serving=still_serving(view, mine if closed else None),
         hint="Allow more time (timeout), or look in the log for what it waits for.",
         status=mine.condition,
@@ -107,11 +112,11 @@ def deleted(name: str, revision: int) -> Superseded:
 
 
 def unreadable(name: str) -> EngineError:
-    """Somebody else's library serves there."""
+    """Somebody else's library serves there, or nobody knows what: nothing is done to it."""
     return EngineError(
-        f"What the URL of {name} leads to cannot be read, so nothing was deployed there.",
+        f"What the URL of {name} leads to cannot be read, so it was not touched.",
         serving="It is left as it is.",
-        hint="A deployer's `unreadable()` names it: deploy with the library that made it, or remove it by hand.",
+        hint="A deployer's `unreadable()` names it: use the library that made it, or remove it by hand.",
     )
 
 

@@ -43,7 +43,13 @@ class Lifecycle:
         return of_uuid(uuid, self._observer.read_all())
 
     def stop(self, uuid: UUID, deadline: Deadline, force: bool) -> None:
-        """Close a rollout under way, mark, then stop what the route names."""
+        """Close a rollout under way, mark, then stop what the route names.
+
+        Raises:
+            LifecycleTimeout: it is marked, and does not end in time.
+            EngineError: what serves cannot be read.
+        """
+        deadline = _for_the_work(deadline)
         server = self.find(uuid).server
         self._mark_stopped(server, uuid)
         if force:
@@ -58,12 +64,15 @@ class Lifecycle:
             RevisionRefused: it does not become ready.
             ServerStopped: it was stopped meanwhile.
             ServerNotFound: it was deleted meanwhile.
+            EngineError: what serves cannot be read.
         """
+        if view.unreadable:
+            raise failures.unreadable(view.name)
         self._gateway.ensure()
         assert view.target, "a server without an open revision is started by a new one"
         self._engine.mark(view.target.ref, Wanted.RUNNING, "started by its user")
         if deadline.seconds == 0:
-            self._converged(view.server, Deadline(DONE_WITHIN_S), wait=False)
+            self._converged(view.server, _for_the_work(deadline), wait=False)
             return
         started = view.target.workload.record
         while True:
@@ -75,18 +84,25 @@ class Lifecycle:
 
     def delete(self, uuid: UUID, deadline: Deadline, force: bool) -> None:
         """Stop, remove the workloads, the highest last, then the route; killed in between it is a stopped server."""
+        deadline = _for_the_work(deadline)
         self.find(uuid)
         while True:
             with contextlib.suppress(Conflict, ServerNotFound):
                 self.stop(uuid, deadline, force)
                 self._remove(self.find(uuid), uuid)
-            if uuid not in standing(self._observer.read_all()):
+            if not self._is_there(uuid):
                 return
             if deadline.passed:
                 raise LifecycleTimeout(
                     f"The server {uuid} was not deleted within {deadline.seconds:g} s.",
                     hint="It is stopped, or about to be: delete it again, with force if it hangs.",
                 )
+
+    def _is_there(self, uuid: UUID) -> bool:
+        with contextlib.suppress(ServerNotFound):
+            self.find(uuid)
+            return True
+        return False
 
     def remove_superseded(self, uuid: UUID, revision: int) -> None:
         """Delete that server if it still stands at that revision."""
@@ -99,7 +115,9 @@ class Lifecycle:
     def _mark_stopped(self, server: str, uuid: UUID) -> None:
         """Until no look shows anything that was created meanwhile."""
         while True:
-            view = self._observer.look(server, probe_s=0.0)
+            view = self._observer.look(server, asked=False)
+            if view.unreadable:
+                raise failures.unreadable(view.name)
             target = view.target
             if target is None or view.stopped or target.workload.record.uuid != uuid:
                 return
@@ -110,7 +128,7 @@ class Lifecycle:
                     self._engine.mark(target.ref, Wanted.STOPPED, "stopped by its user")
 
     def _kill(self, server: str, uuid: UUID) -> None:
-        for observed in _of(self._observer.look(server, probe_s=0.0), uuid):
+        for observed in _of(self._observer.look(server, asked=False), uuid):
             self._engine.stop(observed.ref, 0)
         with contextlib.suppress(Transient):
             self._converged(server, Deadline(DONE_WITHIN_S), wait=False)
@@ -120,7 +138,7 @@ class Lifecycle:
             return
         for observed in _of(view, uuid):
             self._executor.delete(observed.ref)
-        left = self._observer.look(view.server, probe_s=0.0)
+        left = self._observer.look(view.server, asked=False)
         if not left.workloads and left.route.tag and not left.unreadable:
             self._gateway.remove(left.server, left.route.tag)
 
@@ -134,6 +152,11 @@ class Lifecycle:
             )
 
 
+def _for_the_work(deadline: Deadline) -> Deadline:
+    """Who does not wait for a server to be ready gives the steps themselves the time that they take."""
+    return deadline if deadline.seconds else Deadline(DONE_WITHIN_S)
+
+
 def _of(view: ServerView, uuid: UUID) -> Iterator[Observed]:
     return (o for o in view.workloads if o.workload.record.uuid == uuid)
 
@@ -144,7 +167,7 @@ def _serves(view: ServerView, started: Record, deadline: Deadline, log_tail: fai
     mine, name = view.speaking, view.speaking.workload.record.name
     if view.stopped:
         raise _why_stopped(view, started, log_tail)
-    if mine.ready and view.serves(mine):
+    if view.reaches(mine):
         return True
     if deadline.passed:
         raise failures.timed_out(view, name, mine, log_tail, seconds=deadline.seconds, closed=False)

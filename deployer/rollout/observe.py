@@ -8,10 +8,11 @@ from uuid import UUID
 from deployer.engine import Engine, Health, Readiness, Ref, ReportsUnreadable, Workload
 from deployer.gateway import NO_ROUTE, Gateway, Route, Tag
 from deployer.records.record import Record
-from deployer.rollout.uncollected import uncollected
 from deployer.rollout.view import Observed, ServerView, to_probe
 
 PROBE_S = 2.0
+"""For all answers to one look, unless one of those that are asked may take longer."""
+
 Chosen = Callable[[Record], bool]
 
 
@@ -23,14 +24,18 @@ class Observer:
         self._gateway = gateway
         self._ready_since: dict[Ref, float] = {}
 
-    def look(self, server: str, probe_s: float = PROBE_S) -> ServerView:
-        """One server, its running workloads asked under one deadline."""
-        (view,) = self._probed([self._settled(server)], probe_s)
+    def look(self, server: str, asked: bool = True) -> ServerView:
+        """One server; its running workloads are asked, if at all, in the longest time that one of them may take."""
+        view = self._settled(server)
+        if asked:
+            (view,) = self._probed([view], _longest_s(to_probe(view)))
         return replace(view, elsewhere=standing(self._read().values())) if _supersedes(view) else view
 
-    @uncollected()
-    def look_at_all(self, probe_s: float = PROBE_S, chosen: Chosen | None = None) -> list[ServerView]:
-        """Every server, or those of which a chosen record speaks, all asked in parallel under one deadline."""
+    def look_at_all(self, within_s: float = PROBE_S, chosen: Chosen | None = None) -> list[ServerView]:
+        """Every server, or those of which a chosen record speaks, all asked in parallel under one deadline.
+
+        Who may take longer than that, and does, is silent.
+        """
         views = self.read_all()
         self._forget_all_but({view.server for view in views})
         if any(map(_supersedes, views)):
@@ -38,13 +43,12 @@ class Observer:
             views = [replace(view, elsewhere=stands) if _supersedes(view) else view for view in views]
         if chosen:
             views = [view for view in views if view.speaking and chosen(view.speaking.workload.record)]
-        return self._probed(views, probe_s)
+        return self._probed(views, within_s)
 
     def read_all(self) -> list[ServerView]:
         """Every server as the platform describes it, none asked."""
         return list(self._read().values())
 
-    @uncollected()
     def _read(self) -> dict[str, ServerView]:
         before = self._gateway.routes()
         views = _views(before, self._engine.list())
@@ -69,10 +73,11 @@ class Observer:
         hidden = nowhere & {unreadable.server for unreadable in self._engine.unreadable()}
         return views | {server: replace(views[server], unreadable=True) for server in hidden}
 
-    def _probed(self, views: list[ServerView], probe_s: float) -> list[ServerView]:
-        asked = [o.workload for view in views for o in to_probe(view)]
-        answers = self._engine.probe(asked, probe_s) if asked else {}
-        self._forget_unready({view.server for view in views}, answers)
+    def _probed(self, views: list[ServerView], within_s: float) -> list[ServerView]:
+        asked = [o for view in views for o in to_probe(view)]
+        answers = self._engine.probe([o.workload for o in asked], within_s) if asked else {}
+        if within_s >= _longest_s(asked):  # Who had less time than it may take has not said no.
+            self._forget_unready({view.server for view in views}, answers)
         heard = {ref.server for ref in answers}
         return [self._answered(view, answers) if view.server in heard else view for view in views]
 
@@ -102,13 +107,17 @@ class Observer:
 
 
 def standing(views: Iterable[ServerView]) -> dict[UUID, int]:
-    """The revision at which each server stands, by UUID."""
-    speaking = (view.speaking for view in views)
+    """The revision at which each server stands, by UUID; what serves in an unreadable one is not known."""
+    speaking = (view.speaking for view in views if not view.unreadable)
     return {o.workload.record.uuid: o.revision for o in speaking if o}
 
 
+def _longest_s(asked: Iterable[Observed]) -> float:
+    return max([PROBE_S, *(o.probes.timeout_s for o in asked)])
+
+
 def _supersedes(view: ServerView) -> bool:
-    return any(o.workload.record.supersedes for o in view.open)
+    return any(o.workload.record.supersedes for o in view.serving)
 
 
 def _views(routes: Mapping[str, Route], workloads: Iterable[Workload]) -> dict[str, ServerView]:

@@ -7,9 +7,10 @@ from uuid import UUID
 
 from deployer.errors import DeployerError
 from deployer.rollout.converge import Converger
+from deployer.rollout.observe import PROBE_S
 from deployer.rollout.plan import plan
 from deployer.rollout.steps import Progress
-from deployer.rollout.view import ServerView
+from deployer.rollout.view import Condition, ServerView
 from deployer.rollout.wait import Deadline
 
 AT_ONCE, WAITING_AT_ONCE = 8, 64
@@ -68,10 +69,11 @@ def reconcile(views: Sequence[ServerView], converger: Converger, steps: StepsByS
     Args:
         steps: what the converger's executor tells of its progress.
     """
-    ends = _at_once(AT_ONCE, [v.server for v in views if plan(v)], lambda s: _one(converger, s, deadline, wait=False))
+    begun = [view.server for view in views if plan(view) or _may_answer_later(view)]
+    ends = _at_once(AT_ONCE, begun, lambda s: _one(converger, s, deadline, wait=False), deadline)
     # Nobody who is dead waits for the rollouts of others.
     waiting = [server for server, end in ends.items() if end.pending]
-    ends |= _at_once(WAITING_AT_ONCE, waiting, lambda s: _one(converger, s, deadline, wait=True))
+    ends |= _at_once(WAITING_AT_ONCE, waiting, lambda s: _one(converger, s, deadline, wait=True), deadline)
     return Report(tuple(_report(view, steps, ends.get(view.server, AT_ITS_END)) for view in views))
 
 
@@ -86,9 +88,21 @@ class _End:
 AT_ITS_END = _End()
 
 
-def _at_once(threads: int, servers: list[str], end_of: Callable[[str], _End]) -> dict[str, _End]:
+def _may_answer_later(view: ServerView) -> bool:
+    """Whether one that was silent may take longer to answer than the look at all of them did."""
+    return any(o.condition is Condition.SILENT and o.probes.timeout_s > PROBE_S for o in view.open)
+
+
+def _at_once(
+    threads: int, servers: list[str], end_of: Callable[[str], _End], deadline: Deadline
+) -> dict[str, _End]:
+    """An interruption ends the deadline: each server's present step is carried out, and that is all."""
     with ThreadPoolExecutor(threads, thread_name_prefix="reconcile") as pool:
-        return dict(zip(servers, pool.map(end_of, servers), strict=True))
+        try:
+            return dict(zip(servers, pool.map(end_of, servers), strict=True))
+        except BaseException:
+            deadline.end()
+            raise
 
 
 def _one(converger: Converger, server: str, deadline: Deadline, wait: bool) -> _End:
@@ -101,5 +115,4 @@ def _one(converger: Converger, server: str, deadline: Deadline, wait: bool) -> _
 
 def _report(view: ServerView, steps: StepsByServer, end: _End) -> ServerReport:
     record = view.speaking.workload.record if view.speaking else None
-    name = record.name if record else view.server
-    return ServerReport(name, record.uuid if record else None, steps.of(name), end.pending, end.error)
+    return ServerReport(view.name, record.uuid if record else None, steps.of(view.name), end.pending, end.error)

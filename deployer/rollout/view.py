@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import cached_property
 from uuid import UUID
 
 from deployer.config import Drain, Probes
 from deployer.engine import Health, Phase, Readiness, Ref, Wanted, Workload
 from deployer.gateway import Backend, Route
-from deployer.rollout.cached import cached_property
+
+USUAL_PROBES, USUAL_DRAIN = Probes(), Drain()
 
 
 class Condition(StrEnum):
@@ -59,11 +61,11 @@ class Observed:
 
     @property
     def probes(self) -> Probes:
-        return self.workload.record.config.probes or Probes()
+        return self.workload.record.config.probes or USUAL_PROBES
 
     @property
     def drain(self) -> Drain:
-        return self.workload.record.config.drain or Drain()
+        return self.workload.record.config.drain or USUAL_DRAIN
 
     @property
     def runs_alone(self) -> bool:
@@ -177,6 +179,11 @@ class ServerView:
         """What a caller is told of: what the route names, else the highest open, else the highest."""
         candidates = self.serving or self.open or self.own
         return candidates[-1] if candidates else None
+
+    @property
+    def name(self) -> str:
+        """The server's own, its platform name where none is known."""
+        return self.speaking.workload.record.name if self.speaking else self.server
 
     def reaches(self, observed: Observed) -> bool:
         """Whether its URL leads to it, and it is ready."""

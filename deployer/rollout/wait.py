@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass, field, replace
+from threading import Event
 
 HANGING_PAUSE_S = 0.1
 """Between two looks at what runs and does not answer."""
@@ -13,14 +14,19 @@ class Deadline:
 
     seconds: float
     began: float = field(default_factory=time.monotonic)
+    _ended: Event = field(default_factory=Event, repr=False, compare=False)
 
     @property
     def left_s(self) -> float:
-        return max(0.0, self.began + self.seconds - time.monotonic())
+        return 0.0 if self._ended.is_set() else max(0.0, self.began + self.seconds - time.monotonic())
 
     @property
     def passed(self) -> bool:
         return self.left_s <= 0
+
+    def end(self) -> None:
+        """Let it have passed, for whoever else heeds it too."""
+        self._ended.set()
 
     def without(self, seconds: float) -> "Deadline":
         """The same where so many seconds do not count."""

@@ -57,7 +57,8 @@ class ChildEngine:
 
     def mark(self, ref: Ref, wanted: Wanted, cause: str) -> None:
         with self._children.lock:
-            if child := self._child(ref):
+            child = self._child(ref)
+            if child and (wanted is Wanted.REFUSED or child.wanted != Wanted.REFUSED):
                 child.wanted, child.cause = wanted, cause
                 child.starts = 0 if wanted is Wanted.RUNNING else child.starts
 

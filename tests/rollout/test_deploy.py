@@ -85,6 +85,23 @@ def test_a_stop_closes_what_is_created_between_its_look_and_its_mark(harness: Me
     assert (only_server(harness).state, running(harness)) == (State.STOPPED, [])
 
 
+def test_who_is_told_of_a_stop_is_told_what_serves_afterwards(harness: MemoryHarness) -> None:
+    """Its deployer takes part in the stop, whose own deployer had only come to mark."""
+    deployer, other = harness.deployer(), harness.deployer()
+    server = deployer.deploy_model(harness.config("v1"), replace=True)
+
+    def begin_to_stop() -> None:
+        meddling.before(other.engine, "list", _interrupt, calls=4)
+        with pytest.raises(KeyboardInterrupt):
+            other.stop_model_server(server.uuid)
+
+    meddling.after(deployer.engine, "start", begin_to_stop)
+    with pytest.raises(ServerStopped) as raised:
+        deployer.deploy_model(harness.config("v2", delay_s=30), replace=True)
+    assert raised.value.serving == "Nothing serves behind its URL now."
+    assert harness.ask(server).status == 503
+
+
 # ---- others meanwhile
 
 
@@ -285,6 +302,48 @@ def test_a_server_made_anew_keeps_its_uuid_when_a_deploy_to_the_deleted_one_goes
     assert [server.uuid] == [s.uuid for s in made]
     assert harness.ask(server).answer == "v2"
     assert violations(other) == []
+
+
+@pytest.mark.parametrize("also_before_its_removal", [False, True])
+def test_what_it_made_of_a_deleted_server_goes_though_a_reconcile_has_started_it(
+    harness: MemoryHarness, also_before_its_removal: bool
+) -> None:
+    deployer, other = harness.deployer(), harness.deployer()
+    gone = deployer.deploy_model(harness.config("v1"), replace=True)
+    if also_before_its_removal:
+        meddling.before(deployer.engine, "delete", start_it(other))
+    meddling.after(deployer.engine, "create", start_it(other))
+    meddling.before(deployer.engine, "create", lambda: other.delete_model_server(gone.uuid))
+    server = deployer.deploy_model(harness.config("v2"), replace=True)
+    assert server.uuid != gone.uuid and only_server(harness) == server
+    assert harness.ask(server) == Reply(200, "v2", 1)
+    assert violations(other) == []
+
+
+def start_it(deployer: MemoryModelDeployer) -> Callable[[], object]:
+    """As a reconcile would that has no time to wait until it is ready."""
+
+    def start() -> None:
+        for workload in deployer.engine.list():
+            deployer.engine.start(workload.ref)
+
+    return start
+
+
+def test_a_stop_that_closed_it_right_after_its_creation_says_that_nothing_serves(harness: MemoryHarness) -> None:
+    deployer, other = harness.deployer(), harness.deployer()
+    server = deployer.deploy_model(harness.config("v1"), replace=True)
+    meddling.before(other.engine, "list", _interrupt, calls=4)
+
+    def begin_to_stop() -> None:
+        with pytest.raises(KeyboardInterrupt):
+            other.stop_model_server(server.uuid)
+
+    meddling.before(deployer.engine, "create", begin_to_stop)
+    with pytest.raises(ServerStopped) as raised:
+        deployer.deploy_model(harness.config("v2"), replace=True)
+    assert raised.value.serving == "Nothing serves behind its URL now."
+    assert harness.ask(server).status == 503
 
 
 # ---- failures

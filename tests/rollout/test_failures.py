@@ -87,6 +87,30 @@ def test_what_serves_is_told_as_far_as_it_is_known() -> None:
     assert failures.still_serving(ServerView("s", routed_to(None), (ready,))) == told[2]
 
 
+@pytest.mark.parametrize(
+    ("condition", "address", "told"),
+    [
+        (Condition.RUNNING, None, "Revision 1 still answers and is about to stop."),
+        (Condition.RUNNING, "", "Nothing serves behind its URL now."),
+        (Condition.ENDED, None, "Nothing serves behind its URL now."),
+    ],
+)
+def test_what_was_stopped_answers_until_the_route_lets_go_of_it(
+    condition: Condition, address: str | None, told: str
+) -> None:
+    stopped = observed(1, condition, Wanted.STOPPED)
+    assert failures.still_serving(ServerView("s", routed_to(1, address=address), (stopped,))) == told
+
+
+def test_one_that_is_ready_and_not_yet_routed_to_is_not_said_to_be_unready() -> None:
+    mine = observed(1, Condition.READY)
+    view = ServerView("s", routed_to(1, address=""), (mine,))
+    error = failures.timed_out(view, "churn", mine, log_tail, seconds=1, closed=False)
+    assert error.what.startswith(
+        "Revision 1 of churn did not serve within 1 s: it is ready, and its URL is yet to lead"
+    )
+
+
 def test_while_a_revision_is_rolled_out_by_recreate_nothing_serves() -> None:
     held, new = observed(1, Condition.ENDED), observed(2, Condition.UNREACHED, rollout="recreate")
     told = failures.still_serving(ServerView("s", routed_to(1, address=""), (held, new)))

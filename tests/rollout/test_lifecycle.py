@@ -10,7 +10,7 @@ import pytest
 
 from deployer.engine import Health, Readiness, Ref, Workload
 from deployer.engine_deployer import EngineModelDeployer
-from deployer.errors import RevisionRefused, RolloutTimeout, ServerNotFound, ServerStopped
+from deployer.errors import LifecycleTimeout, RevisionRefused, RolloutTimeout, ServerNotFound, ServerStopped
 from deployer.server import ModelServer, State
 from deployer.testing.faults import Lateness, Watch, befall, nth
 from deployer.testing.hammer import Reply
@@ -96,6 +96,22 @@ def test_a_deploy_that_comes_later_than_a_stop_starts_the_server(harness: Memory
     assert harness.ask(server) == Reply(200, "v2", 2)
 
 
+@pytest.mark.parametrize("again", ["start", "deploy"])
+def test_what_is_asked_for_during_the_drain_of_a_stop_serves_on(harness: MemoryHarness, again: str) -> None:
+    deployer, other = harness.deployer(), harness.deployer()
+    server = deployer.deploy_model(config := harness.config("v1"))
+
+    def ask_for_it() -> None:
+        if again == "start":
+            other.start_model_server(server.uuid)
+        else:
+            other.deploy_model(config, replace=True)
+
+    meddling.after(deployer.gateway, "acknowledge", ask_for_it, calls=2)
+    deployer.stop_model_server(server.uuid)
+    assert harness.ask(server) == Reply(200, "v1", 1)
+
+
 def test_a_delete_is_final_though_a_deploy_comes_between(harness: MemoryHarness) -> None:
     deployer, other = harness.deployer(), harness.deployer()
     server = deployer.deploy_model(harness.config("v1"), replace=True)
@@ -112,6 +128,28 @@ def test_a_delete_is_final_though_a_start_comes_between(harness: MemoryHarness, 
     meddling.before(deployer.engine, "delete", lambda: other.start_model_server(server.uuid))
     deployer.delete_model_server(server.uuid, force=force)
     assert other.find_model_server() == [] and other.engine.list() == []
+
+
+def test_a_stop_that_came_to_nothing_in_its_time_says_that_the_server_still_answers(harness: MemoryHarness) -> None:
+    deployer = harness.deployer()
+    server = deployer.deploy_model(harness.config("v1"))
+    befall(deployer, Lateness(nth("engine.mark"), seconds=1))
+    with pytest.raises(LifecycleTimeout) as raised:
+        deployer.stop_model_server(server.uuid, timeout=1)
+    assert raised.value.serving == "Revision 1 still answers and is about to stop."
+    assert harness.ask(server) == Reply(200, "v1", 1)
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_a_timeout_of_zero_stops_and_deletes_as_well(harness: MemoryHarness, force: bool) -> None:
+    deployer = harness.deployer()
+    server = deployer.deploy_model(harness.config("v1"))
+    deployer.stop_model_server(server.uuid, timeout=0, force=force)
+    (stopped,) = deployer.find_model_server()
+    assert (stopped.state, stopped.message, harness.ask(server).status) == (State.STOPPED, "", 503)
+    deployer.start_model_server(server.uuid)
+    deployer.delete_model_server(server.uuid, timeout=0, force=force)
+    assert deployer.find_model_server() == [] and harness.ask(server).status == 404
 
 
 def test_a_delete_that_is_done_when_its_time_is_up_is_no_failure(harness: MemoryHarness) -> None:
@@ -171,6 +209,17 @@ def test_a_start_of_what_hangs_waits_no_longer_than_its_timeout(harness: MemoryH
     harness.hang(server)
     with pytest.raises(RolloutTimeout, match="within 1 s"):
         deployer.start_model_server(server.uuid, timeout=1)
+
+
+def test_a_start_that_was_ready_too_late_to_be_routed_says_so(harness: MemoryHarness) -> None:
+    deployer = harness.deployer()
+    server = deployer.deploy_model(harness.config("v1"))
+    deployer.stop_model_server(server.uuid)
+    befall(deployer, Lateness(nth("engine.probe"), seconds=1))
+    with pytest.raises(RolloutTimeout, match="did not serve within 1 s: it is ready, and its URL is yet to lead to it"):
+        deployer.start_model_server(server.uuid, timeout=1)
+    harness.deployer().reconcile()
+    assert harness.ask(server) == Reply(200, "v1", 1)
 
 
 def test_a_start_that_takes_too_long_speaks_of_no_deploy(harness: MemoryHarness) -> None:

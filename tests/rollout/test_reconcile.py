@@ -1,20 +1,26 @@
 import os
+import signal
 import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from deployer.engine import Ref
+from deployer.config import Probes
+from deployer.engine import Health, Readiness, Ref, Workload
 from deployer.errors import EngineError
 from deployer.flavors.memory.engine import MemoryEngine
+from deployer.gateway import Backend
 from deployer.rollout.converge import Converger
 from deployer.rollout.plan import plan
 from deployer.rollout.reconcile import AT_ONCE
-from deployer.rollout.steps import Action
+from deployer.rollout.steps import Action, Progress
 from deployer.rollout.view import Condition, ServerView
 from deployer.server import State
 from deployer.testing.faults import Call, Do, Watch, befall
+from deployer.testing.hammer import Reply
 from deployer.testing.memory import MemoryHarness
 from tests.support import meddling
 from tests.support.worlds import observed, routed_to
@@ -124,6 +130,33 @@ def test_slow_rollouts_keep_no_dead_server_waiting(tmp_path: Path) -> None:
     assert sorted(server.name for server in report.servers if server.pending) == slow
 
 
+def test_an_interruption_is_heard_at_once(tmp_path: Path, interrupt: Callable[[], None]) -> None:
+    harness = MemoryHarness(tmp_path)
+    deployer = harness.deployer()
+    for name in ("a", "b"):
+        deployer.deploy_model(harness.config("v1", name=name, delay_s=60), timeout=0)
+    waiting = threading.Barrier(2, interrupt)
+
+    def interrupt_once_both_wait(progress: Progress) -> None:
+        if progress.step.action is Action.WAIT and progress.seconds is None:
+            waiting.wait(MET_WITHIN_S)
+
+    deployer.on_progress = interrupt_once_both_wait
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        deployer.reconcile(timeout=20)
+    assert time.monotonic() - began < 10
+    assert [workload.wanted for workload in deployer.engine.list()] == ["running", "running"]
+
+
+@pytest.fixture
+def interrupt() -> Iterator[Callable[[], None]]:
+    """Interrupts the main thread, as Ctrl-C does."""
+    before = signal.signal(signal.SIGUSR1, signal.default_int_handler)
+    yield lambda: signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
+    signal.signal(signal.SIGUSR1, before)
+
+
 def test_what_there_was_no_time_to_begin_is_pending_too(tmp_path: Path) -> None:
     (report,) = harness_with(tmp_path, "a").deployer().reconcile(timeout=0).servers
     assert report.pending == "it should serve and does not run"
@@ -154,6 +187,23 @@ def test_a_conflict_is_no_failure_but_a_reason_to_look_again(tmp_path: Path) -> 
     converger.carry_out(stale, step)
     assert deployer.gateway.routes() == before
     assert harness.ask(server).ok
+
+
+def test_what_may_take_long_to_answer_is_routed_anew_too(tmp_path: Path) -> None:
+    harness = MemoryHarness(tmp_path)
+    deployer, reconciler = harness.deployer(), harness.deployer()
+    server = deployer.deploy_model(harness.config("v1", probes=Probes(timeout_s=9, settle_s=0)))
+    route = deployer.gateway.routes()["churn"]
+    deployer.gateway.write("churn", (Backend(1, ""),), 1, route.tag)
+    probe = reconciler.engine.probe
+
+    def slow(workloads: Sequence[Workload], deadline_s: float) -> dict[Ref, Readiness]:
+        late = {workload.ref: Readiness(Health.SILENT) for workload in workloads}
+        return probe(workloads, deadline_s) if deadline_s > 8 else late
+
+    reconciler.engine.probe = slow  # type: ignore[method-assign]
+    reconciler.reconcile()
+    assert harness.ask(server) == Reply(200, "v1", 1)
 
 
 def test_where_all_is_as_it_should_be_everything_is_read_once(tmp_path: Path) -> None:

@@ -8,8 +8,9 @@ import pytest
 
 from deployer.config import ModelServerConfig, Probes
 from deployer.engine import Ref
-from deployer.errors import EngineError, EngineUnavailable, GatewayDown, RolloutTimeout
+from deployer.errors import EngineError, EngineUnavailable, GatewayDown, RevisionRefused, RolloutTimeout, Superseded
 from deployer.server import ModelServer, State
+from deployer.testing.faults import Watch, befall
 from deployer.testing.hammer import Reply
 from deployer.testing.memory import MemoryHarness
 from tests.support import meddling
@@ -83,6 +84,22 @@ def test_what_serves_runs_on_until_the_proxy_has_let_go_of_it(harness: MemoryHar
     assert running(harness) == [1]
     harness.deployer().reconcile()
     assert harness.ask(server) == Reply(200, "v2", 2)
+
+
+def test_what_is_back_before_its_drain_is_over_is_not_stopped(harness: MemoryHarness, server: ModelServer) -> None:
+    """A later deploy was refused meanwhile, and overtook the one that waits."""
+    deployer, other = harness.deployer(), harness.deployer()
+
+    def deploy_in_vain() -> None:
+        with pytest.raises(RevisionRefused):
+            other.deploy_model(harness.config("v3", "exit"), replace=True)
+
+    meddling.after(deployer.gateway, "acknowledge", deploy_in_vain, calls=2)
+    befall(deployer, watch := Watch())
+    with pytest.raises(Superseded):
+        deployer.deploy_model(recreated(harness), replace=True)
+    assert "engine.stop" not in [call.name for call in watch.calls]
+    assert harness.ask(server) == Reply(200, "v1", 1)
 
 
 def test_who_joins_and_cannot_wait_is_told_that_nothing_serves(harness: MemoryHarness, server: ModelServer) -> None:

@@ -237,7 +237,7 @@ def brisk(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Each model is copied and each record read once; one server after another, so that every run is alike."""
     monkeypatch.setattr(Store, "add", functools.cache(Store.add))
     monkeypatch.setattr(Record, "model_validate_json", functools.cache(Record.model_validate_json))
-    monkeypatch.setattr(reconcile, "_at_once", lambda _, servers, end_of: {name: end_of(name) for name in servers})
+    monkeypatch.setattr(reconcile, "_at_once", lambda _, servers, end_of, __: {s: end_of(s) for s in servers})
     yield
 
 

@@ -55,7 +55,8 @@ class MemoryEngine:
 
     def mark(self, ref: Ref, wanted: Wanted, cause: str) -> None:
         with self._platform.lock:
-            if stored := self._of(ref):
+            stored = self._of(ref)
+            if stored and (wanted is Wanted.REFUSED or stored.wanted is not Wanted.REFUSED):
                 stored.wanted, stored.cause = wanted, cause
                 if wanted is Wanted.RUNNING:
                     stored.starts = 0

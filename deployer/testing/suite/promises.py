@@ -143,6 +143,25 @@ def test_35_an_engine_starts_only_what_is_marked_running(harness: Harness, wante
     engine.delete(ref)
 
 
+@pytest.mark.parametrize("wanted", [Wanted.RUNNING, Wanted.STOPPED])
+def test_34_an_engine_leaves_what_is_refused_refused(harness: Harness, wanted: Wanted) -> None:
+    """Who marks it looked before it was refused, and was frozen since."""
+    harness.deployer().deploy_model(harness.config("v1"))
+    engine = harness.deployer().engine
+    engine.create(spec := _next_revision(harness))
+    ref = Ref(spec.record.server, spec.record.revision, spec.record.token)
+    engine.mark(ref, Wanted.REFUSED, "it ended before it was ready")
+    engine.mark(ref, wanted, "by a deployer that was frozen for long")
+    engine.start(ref)
+    (refused,) = (w for w in harness.deployer().engine.list() if w.ref == ref)
+    assert (refused.wanted, refused.cause) == (Wanted.REFUSED, "it ended before it was ready")
+    assert refused.phase is Phase.CREATED
+    engine.mark(ref, Wanted.REFUSED, "as somebody else has it")
+    (refused,) = (w for w in harness.deployer().engine.list() if w.ref == ref)
+    assert refused.cause == "as somebody else has it"
+    engine.delete(ref)
+
+
 def _workload(harness: Harness) -> Workload:
     (workload,) = harness.deployer().engine.list()
     return workload

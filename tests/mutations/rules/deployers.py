@@ -241,8 +241,8 @@ MUTATIONS = (
     Mutation(
         rule="A deploy whose server was deleted meanwhile begins anew.",
         file=CLAIM,
-        old="len(after.workloads) == 1 and not after.route.tag:",
-        new="False:",
+        old="return alone and claim.record.revision > 1 and not view.route.tag",
+        new="return False",
         seen_by=memory("34_a_deploy_that_wakes_after_its_server"),
     ),
     Mutation(
@@ -300,5 +300,66 @@ MUTATIONS = (
         old="with contextlib.suppress(Transient):",
         new="with contextlib.nullcontext():",
         seen_by=memory("31_a_stop_by_force"),
+    ),
+    Mutation(
+        rule="A start returns once its URL leads to what it started.",
+        file=LIFECYCLE,
+        old="if view.reaches(mine):",
+        new="if mine.ready and view.serves(mine):",
+        seen_by=("tests/rollout/test_lifecycle.py::test_a_start_that_was_ready_too_late_to_be_routed_says_so",),
+    ),
+    Mutation(
+        rule="A timeout of zero stops, and deletes, all the same.",
+        file=LIFECYCLE,
+        old="return deadline if deadline.seconds else Deadline(DONE_WITHIN_S)",
+        new="return deadline",
+        seen_by=("tests/rollout/test_lifecycle.py::test_a_timeout_of_zero_stops_and_deletes_as_well",),
+    ),
+    Mutation(
+        rule="Nobody is told that nothing serves while what is to stop still answers.",
+        file="deployer/rollout/failures.py",
+        old='return f"Revision {answering[-1].revision} still answers and is about to stop."',
+        new="pass",
+        seen_by=(
+            "tests/rollout/test_lifecycle.py"
+            "::test_a_stop_that_came_to_nothing_in_its_time_says_that_the_server_still_answers",
+        ),
+    ),
+    Mutation(
+        rule="Who is told of a stop is told what serves afterwards.",
+        file=DEPLOY,
+        old="return failures.stopped(self._closer.afterwards(view), name, revision)",
+        new="return failures.stopped(view, name, revision)",
+        seen_by=("tests/rollout/test_deploy.py::test_who_is_told_of_a_stop_is_told_what_serves_afterwards",),
+    ),
+    Mutation(
+        rule="What was made of a deleted server goes though somebody has started it.",
+        file=CLAIM,
+        old="self._engine.stop(observed.ref, 0)",
+        new="pass",
+        seen_by=(
+            "tests/rollout/test_deploy.py"
+            "::test_what_it_made_of_a_deleted_server_goes_though_a_reconcile_has_started_it",
+        ),
+    ),
+    Mutation(
+        rule="What was made of a deleted server goes though somebody starts it again and again.",
+        file=CLAIM,
+        old="self._executor.delete(observed.ref)",
+        new="self._engine.delete(observed.ref)",
+        seen_by=(
+            "tests/rollout/test_deploy.py"
+            "::test_what_it_made_of_a_deleted_server_goes_though_a_reconcile_has_started_it",
+        ),
+    ),
+    Mutation(
+        rule="Who is told of a stop right after its creation is told what serves afterwards.",
+        file=CLAIM,
+        old="failures.stopped(self._closer.afterwards(after)",
+        new="failures.stopped(after",
+        seen_by=(
+            "tests/rollout/test_deploy.py"
+            "::test_a_stop_that_closed_it_right_after_its_creation_says_that_nothing_serves",
+        ),
     ),
 )

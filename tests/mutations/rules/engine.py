@@ -174,7 +174,7 @@ MUTATIONS = (
     Mutation(
         rule="Collected is only what the history does not name.",
         file="deployer/registry.py",
-        old="kept.update(served[-keep_models:])",
+        old="kept.update(_digests_that_served(view)[-keep_models:])",
         new="pass",
         seen_by=("tests/test_registry.py::test_kept_are_the_digests_that_serve_and_the_newest_that_served",),
     ),
@@ -317,5 +317,12 @@ MUTATIONS = (
         old="self._resolve_secrets(record.config.secrets)",
         new="{}",
         seen_by=(f"{ENGINE_TESTS}::test_without_its_secret_it_is_not_started",),
+    ),
+    Mutation(
+        rule="What is refused stays refused.",
+        file=MEMORY_ENGINE,
+        old="if stored and (wanted is Wanted.REFUSED or stored.wanted is not Wanted.REFUSED):",
+        new="if stored:",
+        seen_by=memory("34_an_engine_leaves_what_is_refused"),
     ),
 )

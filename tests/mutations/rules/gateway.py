@@ -111,9 +111,19 @@ MUTATIONS = (
     Mutation(
         rule="Whoever stops a workload acknowledges first.",
         file=EXECUTE,
-        old='before."""\n        ' + ACKNOWLEDGE,
-        new='before."""\n        pass',
+        old='drained.\n        """\n        ' + ACKNOWLEDGE,
+        new='drained.\n        """\n        pass',
         seen_by=memory(15, 31),
+    ),
+    Mutation(
+        rule="What came back to serve while it drained is not stopped.",
+        file=EXECUTE,
+        old="if view.serves(observed):",
+        new="if False:",
+        seen_by=(
+            "tests/rollout/test_lifecycle.py::test_what_is_asked_for_during_the_drain_of_a_stop_serves_on",
+            "tests/rollout/test_recreate.py::test_what_is_back_before_its_drain_is_over_is_not_stopped",
+        ),
     ),
     Mutation(
         rule="Superseded servers go once the new route is acknowledged.",

@@ -78,11 +78,11 @@ MUTATIONS = (
         seen_by=memory("24_a_server_that_only"),
     ),
     Mutation(
-        rule="The route to what cannot be read outlives a delete of the rest.",
+        rule="The route to what came during a delete and cannot be read outlives it.",
         file="deployer/rollout/lifecycle.py",
         old="if not left.workloads and left.route.tag and not left.unreadable:",
         new="if not left.workloads and left.route.tag:",
-        seen_by=(f"{UNREADABLE}what_can_be_read_of_it_is_deleted_and_the_route_stays",),
+        seen_by=(f"{UNREADABLE}what_comes_during_a_delete_keeps_its_route",),
     ),
     Mutation(
         rule="No model is removed while a record that may name it cannot be read.",
@@ -142,5 +142,33 @@ MUTATIONS = (
         seen_by=(
             "tests/rollout/test_deploy.py::test_a_retry_of_what_was_refused_makes_the_next_revision_of_the_same_server",
         ),
+    ),
+    Mutation(
+        rule="Nothing is stopped or deleted where something that cannot be read serves.",
+        file="deployer/rollout/lifecycle.py",
+        old="            if view.unreadable:\n                raise failures",
+        new="            if False:\n                raise failures",
+        seen_by=(f"{UNREADABLE}nobody_is_told_that_what_answers_was_stopped_deleted_or_started",),
+    ),
+    Mutation(
+        rule="Nothing is started where something that cannot be read serves.",
+        file="deployer/rollout/lifecycle.py",
+        old="        if view.unreadable:\n            raise failures",
+        new="        if False:\n            raise failures",
+        seen_by=(f"{UNREADABLE}a_start_of_what_is_on_its_way_over_it_says_so_at_once",),
+    ),
+    Mutation(
+        rule="No retry goes on where something that cannot be read serves.",
+        file=CLAIM,
+        old="if tried and tried.unreadable:",
+        new="if False:",
+        seen_by=(f"{UNREADABLE}a_retry_neither_goes_on_nor_begins_anew_over_it",),
+    ),
+    Mutation(
+        rule="A superseded server that cannot be read is left alone.",
+        file="deployer/rollout/observe.py",
+        old="(view.speaking for view in views if not view.unreadable)",
+        new="(view.speaking for view in views)",
+        seen_by=(f"{UNREADABLE}as_a_superseded_server_it_is_left_alone",),
     ),
 )

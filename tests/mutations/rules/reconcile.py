@@ -187,4 +187,48 @@ MUTATIONS = (
         new="FOUND_RUNNING_WITHIN_S = 10.0",
         seen_by=process(22),
     ),
+    Mutation(
+        rule="Who may take longer to answer is given that time.",
+        file=OBSERVE,
+        old="self._probed([view], _longest_s(to_probe(view)))",
+        new="self._probed([view], PROBE_S)",
+        seen_by=("tests/rollout/test_observe.py::test_who_may_take_longer_to_answer_is_given_that_time",),
+    ),
+    Mutation(
+        rule="Reconcile gives that time too.",
+        file="deployer/rollout/reconcile.py",
+        old=" or _may_answer_later(view)",
+        new="",
+        seen_by=("tests/rollout/test_reconcile.py::test_what_may_take_long_to_answer_is_routed_anew_too",),
+    ),
+    Mutation(
+        rule="Only who says no in all the time there is has to settle anew.",
+        file=OBSERVE,
+        old="if within_s >= _longest_s(asked):",
+        new="if True:",
+        seen_by=("tests/rollout/test_observe.py::test_only_who_says_no_in_all_the_time_there_is_has_to_settle_anew",),
+    ),
+    Mutation(
+        rule="Who looks without asking asks nobody.",
+        file=OBSERVE,
+        old="if asked:",
+        new="if True:",
+        seen_by=("tests/rollout/test_observe.py::test_who_looks_without_asking_asks_nobody",),
+    ),
+    Mutation(
+        rule="All servers are read only where something serves that superseded one.",
+        file=OBSERVE,
+        old="any(o.workload.record.supersedes for o in view.serving)",
+        new="any(o.workload.record.supersedes for o in view.open)",
+        seen_by=(
+            "tests/rollout/test_observe.py::test_a_superseded_server_is_looked_for_only_once_its_successor_serves",
+        ),
+    ),
+    Mutation(
+        rule="A reconcile that is interrupted ends with the steps that are being carried out.",
+        file="deployer/rollout/reconcile.py",
+        old="deadline.end()",
+        new="pass",
+        seen_by=("tests/rollout/test_reconcile.py::test_an_interruption_is_heard_at_once",),
+    ),
 )
