@@ -75,23 +75,26 @@ def list_servers(
 def describe(ctx: typer.Context, server: options.Server, as_json: options.Json = False) -> None:
     """Say all that is known of a server.
 
-    That is its state, URL, model, digest, where it came from, and its revisions.
+    That is its state, URL, model, digest, what they take on disk, where it came from, and its revisions.
 
     With --json: uuid, name, url, prediction_url, state, message, revision, model_name, model_uri, model_type,
-    digest, pipeline_name, pipeline_run_id, pipeline_step_name, protocol, created_at, deployed_at, config, and
-    history as `history --json` prints it.
+    digest, pipeline_name, pipeline_run_id, pipeline_step_name, protocol, created_at, deployed_at, config,
+    model_bytes, log_bytes, and history as `history --json` prints it.
     """
     from deployer.engine_deployer import EngineModelDeployer
+    from deployer.sizes import Sizes, sizes_of
 
     session = session_of(ctx, as_json)
     found = session.server(server)
     deployer = session.deployer
-    history = deployer.history(found.uuid) if isinstance(deployer, EngineModelDeployer) else []
+    history, sizes = [], Sizes()
+    if isinstance(deployer, EngineModelDeployer):
+        history, sizes = deployer.history(found.uuid), sizes_of(deployer, found)
     if session.as_json:
         revisions = [shapes.revision_shape(entry) for entry in history]
-        print_json({**shapes.server_shape(deployer, found), "history": revisions})
+        print_json({**shapes.server_shape(deployer, found), **shapes.sizes_shape(sizes), "history": revisions})
     else:
-        tables.print_server(found)
+        tables.print_server(found, sizes)
         say("")
         tables.print_history(history)
 

@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from deployer import __version__
-from deployer.cli import deploy, flavors, init, lifecycle, look, predict
+from deployer.cli import deploy, flavors, init, lifecycle, look, predict, prune
 from deployer.cli.command import Command
 from deployer.cli.complete import flavor_names
 from deployer.cli.session import Session
@@ -29,6 +29,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "delete": lifecycle.delete,
     "rollback": lifecycle.rollback,
     "reconcile": lifecycle.reconcile,
+    "prune": prune.prune,
     "init": init.init,
 }
 

@@ -1,5 +1,6 @@
 """What `init` makes on a real Prefect server, and what it leaves alone."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -43,10 +44,8 @@ def _forget_all() -> None:
             client.delete_deployment(one.id)
         for pool in client.read_work_pools():
             client.delete_work_pool(pool.name)
-        try:
+        with contextlib.suppress(ObjectNotFound):
             client.delete_block_document(client.read_block_document_by_name("default", "process-model-deployer").id)
-        except ObjectNotFound:
-            pass
 
 
 def init(folder: Path, *words: object, **environment: str) -> Answer:
@@ -128,7 +127,9 @@ def test_only_what_is_missing_is_made_and_a_persons_own_changes_stay(empty_serve
         assert schedule.schedule.interval.total_seconds() == 90  # type: ignore[union-attr]
 
 
-@pytest.mark.parametrize("content", ["deployments:\n- name: mine\n  entrypoint: my.py:flow\n", "{", "text", "[1]", "\x00"])
+@pytest.mark.parametrize(
+    "content", ["deployments:\n- name: mine\n  entrypoint: my.py:flow\n", "{", "text", "[1]", "\x00"]
+)
 def test_another_deployments_yaml_is_left_as_it_is_and_nothing_is_made(
     empty_server: PrefectServer, folder: Path, content: str
 ) -> None:
@@ -158,7 +159,9 @@ def test_a_users_own_flows_folder_does_not_get_in_the_way(empty_server: PrefectS
 
 
 @pytest.mark.parametrize("set_to", ["", "http://127.0.0.1:{port}/api"])
-def test_without_a_server_it_says_how_to_start_one_and_changes_nothing(folder: Path, tmp_path: Path, set_to: str) -> None:
+def test_without_a_server_it_says_how_to_start_one_and_changes_nothing(
+    folder: Path, tmp_path: Path, set_to: str
+) -> None:
     url, home = set_to.format(port=free_port()), tmp_path / "home"
     answer = init(folder, "init", "--json", PREFECT_API_URL=url, PREFECT_HOME=str(home))
     assert (answer.exit_code, answer.stdout, answer.error["error"]) == (1, "", "PrefectUnavailable")

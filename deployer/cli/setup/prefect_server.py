@@ -94,7 +94,9 @@ def _started() -> str:
 
     try:
         if http.request("GET", f"{LOCAL_API}/health", timeout_s=1).ok:
-            return f"One answers on this machine: `prefect config set PREFECT_API_URL={LOCAL_API}`, then the same again."
+            return (
+                f"One answers on this machine: `prefect config set PREFECT_API_URL={LOCAL_API}`, then the same again."
+            )
     except http.NoAnswer:
         pass
     return ""
