@@ -13,6 +13,7 @@ from deployer import __version__
 from deployer.cli import deploy, flavors, init, lifecycle, look, predict, prune
 from deployer.cli.command import Command
 from deployer.cli.complete import flavor_names
+from deployer.cli.doctor import command as doctor
 from deployer.cli.session import Session
 
 COMMANDS: dict[str, Callable[..., None]] = {
@@ -31,6 +32,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "reconcile": lifecycle.reconcile,
     "prune": prune.prune,
     "init": init.init,
+    "doctor": doctor.doctor,
 }
 
 # Without rich's markup, `--help` need not load rich.

@@ -141,6 +141,14 @@ class TraefikGateway:
         aside, scratch = self.folder / "set-aside", self.folder / "scratch"
         return [old_files("file set aside", aside), old_files("broken-off file", scratch)]
 
+    def answers(self) -> bool:
+        """Whether the proxy runs and answers.
+
+        Raises:
+            EngineError: it does, on another port than the one asked for.
+        """
+        return self._proxy.answers()
+
     def metrics(self) -> str:
         """What the proxy counts and measures, by service, in Prometheus' text format.
 

@@ -2,8 +2,10 @@
 
 import contextlib
 import os
+import socket
 import subprocess
 import sys
+import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -169,6 +171,16 @@ def test_without_a_server_it_says_how_to_start_one_and_changes_nothing(
     assert "PREFECT_API_URL" in answer.error["hint"]
     assert "prefect cloud login" in answer.error["hint"]
     assert list(folder.iterdir()) == []
+
+
+def test_a_server_that_takes_calls_and_stays_silent_is_not_waited_for_long(folder: Path) -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        began = time.monotonic()
+        answer = init(folder, "init", "--json", PREFECT_API_URL=f"http://127.0.0.1:{silent.getsockname()[1]}/api")
+    assert (answer.exit_code, answer.error["error"]) == (1, "PrefectUnavailable")
+    assert time.monotonic() - began < 30
 
 
 def test_a_password_in_the_url_is_not_shown(folder: Path) -> None:

@@ -41,14 +41,18 @@ def require_server() -> None:
     """
     if not api_url():
         raise PrefectUnavailable("No Prefect server is set for this machine.", hint=_started() or HOW_TO_GET_ONE)
-    with prefect_client() as client:
+    with prefect_client(retries=0) as client:
         if error := client.api_healthcheck():
             raise _silent(error)
 
 
 @contextmanager
-def prefect_client(within_s: float = ANSWERS_WITHIN_S) -> "Iterator[SyncPrefectClient]":
+def prefect_client(within_s: float = ANSWERS_WITHIN_S, retries: int = 5) -> "Iterator[SyncPrefectClient]":
     """A client of the server; what goes wrong with it becomes an error of ours.
+
+    Args:
+        within_s: for each try of each request.
+        retries: with five, a server that takes calls and stays silent takes minutes.
 
     Raises:
         PrefectUnavailable: it does not answer.
@@ -57,9 +61,13 @@ def prefect_client(within_s: float = ANSWERS_WITHIN_S) -> "Iterator[SyncPrefectC
     import httpx
     from prefect.client.orchestration import get_client
     from prefect.exceptions import PrefectHTTPStatusError
+    from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
     try:
-        with get_client(httpx_settings={"timeout": within_s}, sync_client=True) as client:
+        with (
+            temporary_settings({PREFECT_CLIENT_MAX_RETRIES: retries}),
+            get_client(httpx_settings={"timeout": within_s}, sync_client=True) as client,
+        ):
             yield client
     except PrefectHTTPStatusError as error:
         raise DeployerError(
