@@ -5,10 +5,11 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import deploys, find, gateway, reconcile, replaces, running, startup, suite
+from benchmarks import deploys, find, gateway, init, reconcile, replaces, running, startup, suite
 
 BENCHMARKS = {
     "startup": startup,
+    "init": init,
     "gateway": gateway,
     "deploys": deploys,
     "replaces": replaces,
