@@ -6,6 +6,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from unittest.mock import patch
 
 from benchmarks.figure import Figure, at_most, compared_with, spread
 from examples.demo.prefect_server import prefect_server, wait_until_up
@@ -34,7 +35,7 @@ def figures() -> list[Figure]:
 
 def _on_a_new_server(commands: list[list[str]]) -> float:
     """Seconds that the commands take, one after another."""
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory() as name, patch.dict(os.environ):
         folder = Path(name)
         (folder / "users").mkdir()
         with prefect_server(folder, prepared=False, keep=False) as api_url:

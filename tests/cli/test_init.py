@@ -4,9 +4,7 @@ import contextlib
 import os
 import socket
 import subprocess
-import sys
 import time
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,10 +16,10 @@ from deployer.cli.setup.shipped import deployments_in, shipped
 from deployer.ports import free_port
 from tests.prefect_server.fixtures import PrefectServer
 from tests.support.command_line import PROGRAM, Answer
+from tests.support.installed import run_from
 
 pytestmark = [pytest.mark.xdist_group("prefect"), pytest.mark.timeout(300)]
 
-PROJECT = Path(__file__).parents[2]
 POOL, BLOCK = "model-deployers", "process-model-deployer/default"
 NAMES = {one.name for one in deployments_in(shipped())}
 
@@ -207,26 +205,6 @@ def test_what_is_asked_for_wrongly_changes_nothing(folder: Path, words: list[str
     assert list(folder.iterdir()) == []
 
 
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, unpacked as an installer would."""
-    folder = tmp_path_factory.mktemp("wheel")
-    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
-    subprocess.run(command, cwd=PROJECT, check=True, capture_output=True, timeout=120)
-    (built,) = folder.glob("*.whl")
-    zipfile.ZipFile(built).extractall(folder / "installed")
-    return folder / "installed"
-
-
 def test_it_does_so_from_an_installed_wheel_too(empty_server: PrefectServer, wheel: Path, folder: Path) -> None:
-    command = "from deployer.cli.main import main; main()"
-    ran = subprocess.run(
-        [sys.executable, "-P", "-c", command, "init", "--json"],
-        env={**os.environ, "PYTHONPATH": str(wheel)},
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert things(Answer(ran.returncode, ran.stdout, ran.stderr), "made") == all_of(folder), ran.stderr
+    ran = run_from(wheel, folder, "init", "--json")
+    assert things(ran, "made") == all_of(folder), ran.stderr

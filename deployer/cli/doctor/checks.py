@@ -9,6 +9,7 @@ CHECKS: dict[str, Check] = {
     "python": installed.python,
     "packages": installed.packages,
     "extras": installed.extras,
+    "flavors": installed.flavors,
     "import path": installed.import_path,
     "state directory": machine.state_directory,
     "gateway port": machine.gateway_port,

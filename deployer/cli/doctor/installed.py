@@ -44,6 +44,21 @@ def extras(session: Session) -> Finding:
     return usable(names, requires(DISTRIBUTION) or [], installed_version)
 
 
+def flavors(session: Session) -> Finding:
+    """Whether every flavor that is installed can be imported."""
+    from deployer.references import flavors as installed_flavors
+
+    broken = []
+    for name, entry in sorted(installed_flavors().items()):
+        try:
+            entry.load()
+        except Exception as error:
+            broken.append(f"{name} ({type(error).__name__}: {error})")
+    if broken:
+        return fail(f"Flavors that cannot be imported: {', '.join(broken)}.", "Mend or uninstall what brings them.")
+    return ok(f"Flavors: {', '.join(sorted(installed_flavors()))}.")
+
+
 def import_path(session: Session) -> Finding:
     """Whether a worker that is started in this folder finds our flows and blocks."""
     return shadowed(Path(deployer.__path__[0]).parent, [str(Path.cwd()), *sys.path])
