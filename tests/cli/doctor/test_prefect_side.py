@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from prefect.client.orchestration import get_client
@@ -53,10 +54,10 @@ def _forget_all() -> None:
             client.delete_work_pool(pool.name)
 
 
-def deployment(name: str, schedule: Any, active: bool = True) -> None:
+def deployment(name: str, schedule: Any, active: bool = True) -> UUID:
     with get_client(sync_client=True) as client:
         flow = client.create_flow_from_name(f"flow of {name}")
-        client.create_deployment(
+        return client.create_deployment(
             flow_id=flow, name=name, schedules=[DeploymentScheduleCreate(schedule=schedule, active=active)]
         )
 
@@ -105,7 +106,9 @@ def test_a_scheduler_that_creates_no_runs_fails_and_one_that_does_is_ok() -> Non
     assert found("scheduler").status is Status.INFO
     deployment("paused", EACH_MINUTE, active=False)
     assert found("scheduler").status is Status.INFO
-    deployment("never", OVER)
+    never = deployment("never", OVER)
+    with get_client(sync_client=True) as client:
+        client.create_flow_run_from_deployment(never)  # By hand, and late: it tells nothing of the scheduler.
     dead = found("scheduler")
     assert dead.status is Status.FAIL
     assert "never has an active schedule and no run to come" in dead.what
