@@ -12,7 +12,7 @@ from deployer.cli.session import Session
 from deployer.cli.tables import size
 from deployer.flavors.process.deployer import ProcessModelDeployer
 from deployer.flavors.process.directory import HINT, file_system, is_on_network, place_of, usable_state_directory
-from deployer.flavors.process.settings import DEFAULT_GATEWAY_PORT
+from deployer.gateways.traefik import DEFAULT_PORT
 from deployer.ports import is_taken
 
 CGROUPS = Path("/sys/fs/cgroup")
@@ -29,7 +29,7 @@ def state_directory(session: Session) -> Finding:
     deployer = session.deployer
     if not isinstance(deployer, ProcessModelDeployer):
         return OTHER_FLAVOR
-    place = place_of(deployer.settings.state_dir)
+    place = _place(deployer)
     if place.exists():
         usable_state_directory(place)
     elif problem := _cannot_be_made(place):
@@ -48,11 +48,11 @@ def gateway_port(session: Session) -> Finding:
     deployer = session.deployer
     if not isinstance(deployer, ProcessModelDeployer):
         return OTHER_FLAVOR
-    given, place = deployer.settings.gateway_port, place_of(deployer.settings.state_dir)
+    given, place = deployer.settings.gateway_port, _place(deployer)
     kept = _port(deployer) if (place / "gateway" / "address").exists() else 0
     if kept and deployer.gateway.answers():
         return ok(f"The gateway runs, and serves on port {kept}.")
-    port = given or kept or DEFAULT_GATEWAY_PORT
+    port = given or kept or DEFAULT_PORT
     if not is_taken(port):
         return ok(f"Port {port} is free for the gateway{', which does not run' if kept else ''}.")
     if given or kept:
@@ -107,6 +107,19 @@ def delegation(own: str, root: Path) -> Finding:
         return ok(f"The cgroup {path} is delegated: cpu and memory of servers can be limited.")
     hint = f"{without} For a worker under systemd write Delegate=yes in its unit."
     return info(f"The cgroup {path} (v2) is not delegated to this process.", hint)
+
+
+def _place(deployer: ProcessModelDeployer) -> Path:
+    """Where the state directory is, or shall be.
+
+    Raises:
+        StateDirectoryUnusable: it names no place.
+    """
+    given = deployer.settings.state_dir
+    try:
+        return place_of(given)
+    except (OSError, RuntimeError, ValueError):
+        return usable_state_directory(given)
 
 
 def _port(deployer: ProcessModelDeployer) -> int:

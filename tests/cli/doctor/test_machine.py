@@ -44,6 +44,12 @@ def test_a_network_file_system_is_refused_with_the_reason(
     assert "local disk" in finding.hint
 
 
+def test_a_home_that_nobody_has_is_no_place(tmp_path: Path) -> None:
+    for check in ("state", "port"):
+        finding = found(check, Path("~nobody-of-that-name/state"))
+        assert (finding.status, "cannot be used" in finding.what) == (Status.FAIL, True)
+
+
 def test_little_space_is_worth_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "LITTLE_SPACE", 10**18)
     finding = found("state", tmp_path)
@@ -54,7 +60,7 @@ def test_little_space_is_worth_a_warning(tmp_path: Path, monkeypatch: pytest.Mon
 def test_a_port_that_somebody_else_has_fails_only_where_it_must_be_that_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, silent_port: int, given: bool
 ) -> None:
-    monkeypatch.setattr(machine, "DEFAULT_GATEWAY_PORT", silent_port)
+    monkeypatch.setattr(machine, "DEFAULT_PORT", silent_port)
     finding = found("port", tmp_path / "state", *([f"gateway_port={silent_port}"] if given else []))
     assert finding.status is (Status.FAIL if given else Status.OK)
     assert "belongs to somebody else" in finding.what
