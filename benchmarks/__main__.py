@@ -5,10 +5,23 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import deploys, environments, find, gateway, reconcile, replaces, running, startup, suite, traffic
+from benchmarks import (
+    deploys,
+    environments,
+    find,
+    gateway,
+    init,
+    reconcile,
+    replaces,
+    running,
+    startup,
+    suite,
+    traffic,
+)
 
 BENCHMARKS = {
     "startup": startup,
+    "init": init,
     "gateway": gateway,
     "deploys": deploys,
     "environments": environments,

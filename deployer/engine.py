@@ -205,6 +205,13 @@ class KeepsLogs(Protocol):
 
 
 @runtime_checkable
+class MeasuresLogs(Protocol):
+    """An engine that knows how much it keeps of what its workloads write."""
+
+    def log_bytes(self, ref: Ref) -> int: ...
+
+
+@runtime_checkable
 class ReportsUnreadable(Protocol):
     """An engine, or a gateway, that can find things that claim to be ours."""
 

@@ -80,6 +80,28 @@ class Store:
             return set()
         return {path.name for path in self.root.iterdir() if DIGEST.fullmatch(path.name)} - keep
 
+    def untouched(self, keep: Set[str], untouched_s: float) -> list[Path]:
+        """Where models lie that nobody names in `keep` and nobody touched for so many seconds."""
+        unnamed = [self.root / digest for digest in sorted(self.unnamed(keep))]
+        return [entry for entry in unnamed if _untouched(entry, untouched_s)]
+
+    def remove(self, entry: Path, untouched_s: float) -> bool:
+        """Remove one of those, unless somebody has touched it since; whether it is gone.
+
+        Raises:
+            StateDirectoryUnusable: the store cannot be written.
+        """
+        with self._writing():
+            return self._removed(entry, untouched_s)
+
+    def broken_off(self, untouched_s: float) -> list[Path]:
+        """Where copies lie that nobody makes any more."""
+        return [path for path in sorted(self.root.glob(f"{UNFINISHED}*")) if _is_abandoned(path, untouched_s)]
+
+    def remove_broken_off(self, unfinished: Path, untouched_s: float) -> None:
+        """Remove one of those, unless somebody makes it."""
+        _remove_if_abandoned(unfinished, untouched_s)
+
     def collect(self, keep: Set[str], untouched_s: float = UNTOUCHED_S) -> set[str]:
         """Remove the models that nobody names in `keep` and nobody touched for so many seconds, and broken-off copies.
 
@@ -214,13 +236,25 @@ def _lock(folder: Path) -> Iterator[bool]:
         os.close(descriptor)
 
 
-def _remove_if_abandoned(unfinished: Path) -> None:
+def _remove_if_abandoned(unfinished: Path, untouched_s: float = UNLOCKED_S) -> None:
     with suppress(FileNotFoundError):
-        if _untouched(unfinished, UNLOCKED_S):
+        if _untouched(unfinished, max(untouched_s, UNLOCKED_S)):
             with _lock(unfinished) as locked:
                 if locked:
                     shutil.rmtree(unfinished, ignore_errors=True)
 
 
+def _is_abandoned(unfinished: Path, untouched_s: float) -> bool:
+    with suppress(FileNotFoundError):
+        if _untouched(unfinished, max(untouched_s, UNLOCKED_S)):
+            with _lock(unfinished) as locked:
+                return locked
+    return False
+
+
 def _untouched(entry: Path, seconds: float) -> bool:
-    return time.time() - entry.stat().st_mtime >= seconds
+    """False where it is gone: another collector may be faster at any line."""
+    try:
+        return time.time() - entry.stat().st_mtime >= seconds
+    except FileNotFoundError:
+        return False

@@ -76,26 +76,30 @@ def list_servers(
 def describe(ctx: typer.Context, server: options.Server, as_json: options.Json = False) -> None:
     """Say all that is known of a server.
 
-    That is its state, URL, model, digest, where it came from, what passed through it since its route last changed, and
-    its revisions.
+    That is its state, URL, model, digest, what they take on disk, where it came from, what passed through it since its
+    route last changed, and its revisions.
 
     With --json: uuid, name, url, prediction_url, state, message, revision, model_name, model_uri, model_type,
     digest, pipeline_name, pipeline_run_id, pipeline_step_name, protocol, created_at, deployed_at, config, token (its
-    reference), traffic as `list --watch --json` prints it, and history as `history --json` prints it.
+    reference), model_bytes, log_bytes, traffic as `list --watch --json` prints it, and history as `history --json`
+    prints it.
     """
     from deployer.engine_deployer import EngineModelDeployer
+    from deployer.sizes import Sizes, sizes_of
 
     session = session_of(ctx, as_json)
     found = session.server(server)
     deployer = session.deployer
-    history = deployer.history(found.uuid) if isinstance(deployer, EngineModelDeployer) else []
+    history, sizes = [], Sizes()
+    if isinstance(deployer, EngineModelDeployer):
+        history, sizes = deployer.history(found.uuid), sizes_of(deployer, found)
     traffic = (known_traffic(deployer, [found]) or {}).get(found.uuid)
     if session.as_json:
+        more = {**shapes.sizes_shape(sizes), "traffic": shapes.traffic_shape(traffic)}
         revisions = [shapes.revision_shape(entry) for entry in history]
-        counted = shapes.traffic_shape(traffic)
-        print_json({**shapes.server_shape(deployer, found), "traffic": counted, "history": revisions})
+        print_json({**shapes.server_shape(deployer, found), **more, "history": revisions})
     else:
-        tables.print_server(found, traffic)
+        tables.print_server(found, sizes, traffic)
         say("")
         tables.print_history(history)
 

@@ -10,9 +10,10 @@ from typing import Annotated, NoReturn
 import typer
 
 from deployer import __version__
-from deployer.cli import deploy, flavors, lifecycle, look, predict
+from deployer.cli import deploy, flavors, init, lifecycle, look, predict, prune, register
 from deployer.cli.command import Command
 from deployer.cli.complete import flavor_names
+from deployer.cli.doctor import command as doctor
 from deployer.cli.session import Session
 
 COMMANDS: dict[str, Callable[..., None]] = {
@@ -29,6 +30,9 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "delete": lifecycle.delete,
     "rollback": lifecycle.rollback,
     "reconcile": lifecycle.reconcile,
+    "prune": prune.prune,
+    "init": init.init,
+    "doctor": doctor.doctor,
 }
 
 # Without rich's markup, `--help` need not load rich.
@@ -44,6 +48,7 @@ flavor = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="What kin
 for _name, _function in COMMANDS.items():
     app.command(_name, cls=Command)(_function)
 flavor.command("list", cls=Command)(flavors.list_flavors)
+flavor.command("register", cls=Command)(register.register)
 app.add_typer(flavor, name="flavor")
 
 

@@ -8,10 +8,12 @@ if TYPE_CHECKING:
     from deployer.base import BaseModelDeployer
     from deployer.engine import Unreadable
     from deployer.gateway import Traffic
+    from deployer.prune import Leftover
     from deployer.records.record import HistoryEntry
     from deployer.rollout.reconcile import Report, ServerReport
     from deployer.rollout.steps import Progress, Step
     from deployer.server import ModelServer
+    from deployer.sizes import Sizes
 
 
 def server_shape(deployer: "BaseModelDeployer", server: "ModelServer") -> dict[str, Any]:
@@ -42,6 +44,16 @@ def traffic_shape(traffic: "Traffic | None") -> dict[str, Any] | None:
     if traffic is None:
         return None
     return {"requests": traffic.requests, "errors": traffic.errors, **asdict(traffic)}
+
+
+def sizes_shape(sizes: "Sizes") -> dict[str, Any]:
+    """model_bytes, log_bytes; null where they are not known."""
+    return {"model_bytes": sizes.model, "log_bytes": sizes.log}
+
+
+def leftover_shape(leftover: "Leftover", removed: bool) -> dict[str, Any]:
+    """kind, where, bytes, removed."""
+    return {"kind": leftover.kind, "where": str(leftover.path), "bytes": leftover.bytes, "removed": removed}
 
 
 def step_shape(step: "Step") -> dict[str, Any]:

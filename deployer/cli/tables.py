@@ -9,8 +9,10 @@ from deployer.cli.terminal import Column, print_fields, print_table, say, style_
 if TYPE_CHECKING:
     from deployer.engine import Unreadable
     from deployer.gateway import Traffic
+    from deployer.prune import Leftover
     from deployer.records.record import HistoryEntry
     from deployer.server import ModelServer
+    from deployer.sizes import Sizes
 
 SERVERS = (
     Column("name"),
@@ -31,6 +33,8 @@ REVISIONS = (
     Column("when"),
     Column("cause", drop=2, at_most=40),
 )
+LEFTOVERS = (Column("kind"), Column("size"), Column("where"))
+STEP, SIZES = 1000, ("B", "kB", "MB", "GB", "TB", "PB")
 UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
@@ -46,7 +50,11 @@ def print_unreadable(found: "Sequence[Unreadable]") -> None:
         say(f"Unreadable: {thing.where}: {thing.reason}", "yellow")
 
 
-def print_server(server: "ModelServer", traffic: "Traffic | None" = None) -> None:
+def print_leftovers(found: "Sequence[Leftover]") -> None:
+    print_table(LEFTOVERS, [[one.kind, size(one.bytes), str(one.path)] for one in found])
+
+
+def print_server(server: "ModelServer", sizes: "Sizes", traffic: "Traffic | None" = None) -> None:
     config, origin = server.config, server.provenance
     fields = {
         "name": server.name,
@@ -59,6 +67,8 @@ def print_server(server: "ModelServer", traffic: "Traffic | None" = None) -> Non
         "model uri": config.model_uri,
         "model type": server.model_type,
         "digest": server.digest,
+        "model size": size(sizes.model),
+        "log size": size(sizes.log),
         "runtime": config.runtime,
         "flow": origin.pipeline_name,
         "flow run": origin.pipeline_run_id,
@@ -76,6 +86,14 @@ def print_server(server: "ModelServer", traffic: "Traffic | None" = None) -> Non
 
 def print_history(entries: "Sequence[HistoryEntry]") -> None:
     print_table(REVISIONS, [_revision(entry) for entry in entries])
+
+
+def size(count: int | None) -> str:
+    """So many bytes, in the unit that leaves fewest digits; empty where they are not known."""
+    if count is None:
+        return ""
+    power = next((power for power in range(len(SIZES)) if round(count / STEP**power, 1) < STEP), len(SIZES) - 1)
+    return f"{count / STEP**power:.1f} {SIZES[power]}" if power else f"{count} B"
 
 
 def age(since: datetime) -> str:

@@ -18,6 +18,7 @@ from deployer.gateways.traefik_files import RouteFiles
 from deployer.gateways.traefik_process import START_S, Asked, TraefikProcess
 from deployer.gateways.traefik_routes import service_of
 from deployer.http import NoAnswer
+from deployer.leftovers import Leftovers, old_files
 
 DEFAULT_PORT = 8400
 POLL_S = 0.015
@@ -135,6 +136,19 @@ class TraefikGateway:
         """What lies among the routes and is none."""
         why = "it is no route of ours; what the proxy cannot load keeps every later route from it"
         return [Unreadable(str(path), why) for path in self._files.foreign()]
+
+    def leftovers(self) -> list[Leftovers]:
+        """What was set aside from among the routes, and texts that were begun and never came into place."""
+        aside, scratch = self.folder / "set-aside", self.folder / "scratch"
+        return [old_files("file set aside", aside), old_files("broken-off file", scratch)]
+
+    def answers(self) -> bool:
+        """Whether the proxy runs and answers.
+
+        Raises:
+            EngineError: it does, on another port than the one asked for.
+        """
+        return self._proxy.answers()
 
     def metrics(self) -> str:
         """What the proxy counts and measures, by service, in Prometheus' text format.

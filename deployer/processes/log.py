@@ -39,6 +39,10 @@ class LogReader:
         self._cut = self._last_cut()
         self._begun = b""
 
+    def size(self) -> int:
+        """Bytes of all that is kept."""
+        return sum(path.stat().st_size for path in (self._log, older(self._log)) if path.exists())
+
     def tail(self, count: int) -> list[str]:
         """The last `count` whole lines; `more` goes on after them."""
         recent, self._begun, self._offset = _last_lines(self._log, count)

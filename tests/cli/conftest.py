@@ -12,6 +12,7 @@ import pytest
 from deployer.ports import free_port
 from deployer.testing.models import write_model
 from tests.support.command_line import InOneProcess, InProcesses
+from tests.support.installed import installed_wheel
 
 
 @pytest.fixture
@@ -44,6 +45,11 @@ def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InProcesses]:
         deployed = program("deploy", "churn", model, *program.quick)
         assert deployed.exit_code == 0, deployed.stderr
         yield program
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return installed_wheel(tmp_path_factory.mktemp("wheel"))
 
 
 @contextmanager

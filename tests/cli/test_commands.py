@@ -157,7 +157,7 @@ def test_describe_says_all_that_is_known(cli: InOneProcess, deployed: str, broke
     assert cli("describe", "churn", "--json").json["digest"] in told
     assert "refused" in told
     described = cli("describe", "churn", "--json").json
-    assert described.keys() == SERVER_KEYS | {"history", "traffic"}
+    assert described.keys() == SERVER_KEYS | {"history", "traffic", "model_bytes", "log_bytes"}
     assert [(r["number"], r["outcome"]) for r in described["history"]] == [(1, "served"), (2, "refused")]
 
 

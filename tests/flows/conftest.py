@@ -58,7 +58,7 @@ class Deployed:
 
 @pytest.fixture(scope="session")
 def deployed(prefect_server: PrefectServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
-    """By the commands at the top of deployments.yaml."""
+    """By Prefect's own commands; `model-deployer init` does the same."""
     settings = ProcessSettings(state_dir=tmp_path_factory.mktemp("deployed") / "state", gateway_port=free_port())
     with until_closed(settings) as deployer:
         block = ProcessBlock(**settings.model_dump())

@@ -26,6 +26,11 @@ class ProcessModelDeployer(EngineModelDeployer):
         self.keep_models = settings.keep_models
         self.token = settings.token
 
+    @property
+    def settings(self) -> ProcessSettings:
+        """What it was made with."""
+        return self._settings
+
     @cached_property
     def state_dir(self) -> Path:
         """Where servers, models and routes stand.

@@ -26,8 +26,13 @@ def default_state_directory() -> Path:
     return Path(platformdirs.user_state_dir("prefect-model-deployer"))
 
 
+def place_of(path: Path | None = None) -> Path:
+    """That folder, absolute; the default one without a path. It need not be there."""
+    return Path(os.path.abspath((path or default_state_directory()).expanduser()))
+
+
 def usable_state_directory(path: Path | None = None) -> Path:
-    """That folder, absolute, made if need be; the default one without a path.
+    """The same, made if need be.
 
     Raises:
         StateDirectoryUnusable: it cannot be written, or locks do not hold there.
@@ -35,7 +40,7 @@ def usable_state_directory(path: Path | None = None) -> Path:
     """
     directory = path or default_state_directory()
     try:
-        directory = Path(os.path.abspath(directory.expanduser()))
+        directory = place_of(directory)
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         _remove_abandoned_trials(directory)
         locks_hold = _locks_hold(directory)

@@ -16,6 +16,7 @@ from deployer.flavors.process.environment import first_in_path, harmless, no_env
 from deployer.flavors.process.folder import RECORD, NotReadable, WorkloadFolder, new_workload
 from deployer.flavors.process.probe import Prober, probe_all
 from deployer.flavors.process.refusals import looked_at, not_claimed, refusals
+from deployer.leftovers import Leftovers, lies_untouched
 from deployer.ports import free_ports
 from deployer.processes.held import STABLE_S
 from deployer.processes.instructions import Outcome
@@ -27,6 +28,7 @@ TEMPORARY_FOR_S = 60.0
 OTHER_PORTS = 20
 FOLLOW_EVERY_S = 0.1
 Unreadables = list[Unreadable]
+LeftoverKinds = list[Leftovers]
 
 
 class ProcessEngine:
@@ -134,6 +136,9 @@ class ProcessEngine:
             yield from reader.more()
             yield from reader.rest()
 
+    def log_bytes(self, ref: Ref) -> int:
+        return self._folder(str(ref)).log().size()
+
     def pid(self, ref: Ref) -> int | None:
         """Of its server process; None where it does not run as a process of this machine's."""
         identity = self._folder(str(ref)).identity()
@@ -149,6 +154,15 @@ class ProcessEngine:
                         os.rename(path, path.with_name(f"{GONE}{path.name.removeprefix(TEMPORARY)}"))
             for path in self._root.glob(f"{GONE}*"):
                 shutil.rmtree(path, ignore_errors=True)
+
+    def leftovers(self) -> LeftoverKinds:
+        """What creations and deletions that were cut short left; a reconcile clears it up too."""
+        return [Leftovers("broken-off workload", self._broken_off, lambda path, untouched_s: self.sweep())]
+
+    def _broken_off(self, untouched_s: float) -> Sequence[Path]:
+        patience_s = max(untouched_s, TEMPORARY_FOR_S)
+        begun = (path for pattern in (TEMPORARY, GONE) for path in sorted(self._root.glob(f"{pattern}*")))
+        return [path for path in begun if lies_untouched(path, patience_s)]
 
     def _read(self, server: str | None) -> Iterator[tuple[Path, Workload | str]]:
         """Every folder with what it says, or why it says nothing; those that vanish meanwhile are left out."""
