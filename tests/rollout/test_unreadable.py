@@ -95,7 +95,7 @@ def test_nobody_is_told_that_what_answers_was_stopped_deleted_or_started(
 def test_a_start_of_what_is_on_its_way_over_it_says_so_at_once(harness: MemoryHarness) -> None:
     server = on_its_way_over_it(harness, harness.config("v2", delay_s=30))
     with pytest.raises(EngineError, match="churn leads to cannot be read"):
-        harness.deployer().start_model_server(server.uuid)
+        harness.deployer().start_model_server(server.uuid, timeout=2)
 
 
 @pytest.mark.usefixtures("in_a_flow")
@@ -103,10 +103,10 @@ def test_a_start_of_what_is_on_its_way_over_it_says_so_at_once(harness: MemoryHa
 def test_a_retry_neither_goes_on_nor_begins_anew_over_it(harness: MemoryHarness, replace: bool) -> None:
     on_its_way_over_it(harness, config := harness.config("v2", delay_s=30))
     with pytest.raises(EngineError, match="churn leads to cannot be read"):
-        harness.deployer().deploy_model(config, replace=replace)
+        harness.deployer().deploy_model(config, replace=replace, timeout=2)
     write_model(Path(config.model_uri), "better")
     with pytest.raises(EngineError, match="churn leads to cannot be read"):
-        harness.deployer().deploy_model(config, replace=replace)
+        harness.deployer().deploy_model(config, replace=replace, timeout=2)
     assert [workload.revision for workload in harness.deployer().engine.list()] == [2]
 
 

@@ -341,6 +341,7 @@ MUTATIONS = (
             "tests/rollout/test_deploy.py"
             "::test_what_it_made_of_a_deleted_server_goes_though_a_reconcile_has_started_it",
         ),
+        hangs=True,
     ),
     Mutation(
         rule="What was made of a deleted server goes though somebody starts it again and again.",
