@@ -134,7 +134,10 @@ class ModelServerConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), hide_input_in_errors=True)
 
     model_uri: PlainText = Field(
-        min_length=1, title="Model URI", description="Where the model is: a path, or a file: URI."
+        min_length=1,
+        title="Model URI",
+        description="Where the model is: a path, or a URI that begins with file:, http:, https:, s3:, gs:, az:, hf:, "
+        "models: or runs:.",
     )
     model_name: Name = Field(
         default="", title="Model name", description="Name of the model; one of the two names must be given."
@@ -170,6 +173,11 @@ class ModelServerConfig(BaseModel):
         default={},
         title="Secrets",
         description="Environment variables by reference: env:NAME, file:/path, prefect:block/name.",
+    )
+    credentials: Annotated[dict[str, str], AfterValidator(_secret_references)] = Field(
+        default={},
+        title="Credentials",
+        description="Environment variables by reference, like secrets, for whoever fetches the model, not its server.",
     )
     probes: Probes | None = Field(default=None, title="Probes", description="How it is told whether it is ready.")
     drain: Drain | None = Field(default=None, title="Drain", description="How an old revision ends.")

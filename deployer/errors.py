@@ -4,13 +4,16 @@ DeployerError
 ├── Transient                    worth another try: tenacity inside, Prefect's retry outside
 │   ├── EngineUnavailable
 │   ├── GatewayDown
-│   └── PrefectUnavailable
+│   ├── PrefectUnavailable
+│   └── SourceUnavailable
 ├── InvalidRequest               asked for wrongly: nothing was touched
 │   ├── InvalidConfig
 │   ├── Unsupported
 │   └── UnknownName
 ├── ModelError
 │   ├── ModelNotFound
+│   ├── AccessDenied
+│   ├── ModelChanged
 │   ├── InvalidModel
 │   ├── ModelGone
 │   │   └── EnvironmentGone      never reaches a caller: it is built again
@@ -71,6 +74,10 @@ class PrefectUnavailable(Transient):
     """The Prefect server does not answer."""
 
 
+class SourceUnavailable(Transient):
+    """Where the model is cannot be reached, or answers that it cannot just now."""
+
+
 class InvalidRequest(DeployerError):
     """Asked for wrongly; nothing was touched."""
 
@@ -93,6 +100,14 @@ class ModelError(DeployerError):
 
 class ModelNotFound(ModelError):
     """Nothing stands at the model's URI."""
+
+
+class AccessDenied(ModelError):
+    """Where the model is, the credentials given, or none, do not suffice."""
+
+
+class ModelChanged(ModelError):
+    """The model became another one while it was fetched, or is not what its source says it is."""
 
 
 class InvalidModel(ModelError):

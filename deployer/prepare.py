@@ -15,7 +15,11 @@ from deployer.rollout.steps import Action, OnProgress, Progress, Step
 from deployer.rollout.wait import Deadline
 from deployer.rollout.wish import Wish
 from deployer.runtimes import runtime_of
+from deployer.sources.fetching import Terms
+from deployer.sources.watch import OnBytes, so_far
 from deployer.store import Store
+
+UNLIMITED = Deadline(0)
 
 
 class Preparer:
@@ -44,12 +48,16 @@ class Preparer:
     def new(self, config: ModelServerConfig, replace: bool, deadline: Deadline) -> Wish:
         """A wish for what the config says, its model fetched now, its environment built.
 
+        Args:
+            deadline: when it must be here; without seconds, it may take as long as it takes.
+
         Raises:
             InvalidRequest: it cannot be met; nothing was touched.
             ModelError: the model cannot be had, or not be served.
-            RolloutTimeout: its environment was not built in time.
+            SourceUnavailable: where it is cannot be reached.
+            RolloutTimeout: it was not here in time, or its environment not built.
         """
-        wish = self.planned(config, replace)
+        wish = self.planned(config, replace, deadline)
         if wish.environment:
             self._build(wish.environment, wish.config, wish.digest, deadline)
         return wish
@@ -59,11 +67,14 @@ class Preparer:
         missing = wish.environment and not self._environments.is_here(wish.environment)
         return [build_step(wish.environment)] if wish.environment and missing else []
 
-    def planned(self, config: ModelServerConfig, replace: bool) -> Wish:
+    def planned(self, config: ModelServerConfig, replace: bool, deadline: Deadline = UNLIMITED) -> Wish:
         """The same as `new` without building anything.
 
+        Args:
+            deadline: when the model must be here; without seconds, it may take as long as it takes.
+
         Raises:
-            InvalidRequest, ModelError: as `new`.
+            InvalidRequest, ModelError, SourceUnavailable, RolloutTimeout: as `new`.
         """
         runtime_of(config.runtime).check_config(config)
         self._check(config)
@@ -71,7 +82,7 @@ class Preparer:
         self._environments.check_config(config)
         if config.provenance is None:
             config = config.model_copy(update={"provenance": provenance.current()})
-        digest = self._fetch(config)
+        digest = self._fetch(config, deadline)
         request_id = provenance.request_id(config.model_dump_json())
         environment = self._environments.choose(config, self._store.path(digest))
         cause = _deployed_by(config.provenance)
@@ -107,14 +118,14 @@ class Preparer:
             EnvironmentFailed, RolloutTimeout: its environment cannot be built again.
         """
         if self._environments.is_here(record.environment):
-            self._fetch_again(record.revision, record.config, record.digest)
+            self._fetch_again(record.revision, record.config, record.digest, deadline)
         self.build_again(record, deadline)
 
     def _bring_back(
         self, revision: int, config: ModelServerConfig, digest: str, environment: Environment | None, deadline: Deadline
     ) -> None:
         if not self._store.has(digest):
-            self._fetch_again(revision, config, digest)
+            self._fetch_again(revision, config, digest, deadline)
         if environment:
             self._build(environment, config, digest, deadline)
 
@@ -150,24 +161,25 @@ class Preparer:
             environment=environment,
         )
 
-    def _fetch(self, config: ModelServerConfig) -> str:
-        with self._told(config, f"the model at {config.model_uri} is copied and hashed"):
-            return self._store.add(config.model_uri)
+    def _fetch(self, config: ModelServerConfig, deadline: Deadline) -> str:
+        with self._told(config, f"the model at {config.model_uri} is copied and hashed") as on_bytes:
+            until = deadline.began + deadline.seconds if deadline.seconds else None
+            return self._store.add(config.model_uri, Terms(config.credentials, until, on_bytes))
 
-    def _fetch_again(self, revision: int, config: ModelServerConfig, digest: str) -> None:
+    def _fetch_again(self, revision: int, config: ModelServerConfig, digest: str, deadline: Deadline) -> None:
         """From the URI, if what stands there is still the same."""
         try:
-            found = self._fetch(config)
+            found = self._fetch(config, deadline)
         except ModelError as error:
             raise _gone(revision, digest, error.what) from error
         if found != digest:
             raise _gone(revision, digest, f"{config.model_uri} holds another model now.")
 
     @contextmanager
-    def _told(self, config: ModelServerConfig, cause: str) -> Iterator[None]:
+    def _told(self, config: ModelServerConfig, cause: str) -> Iterator[OnBytes]:
         server, step, began = _name(config), Step(action=Action.FETCH, cause=cause), time.monotonic()
         self._tell(Progress(server, step))
-        yield
+        yield lambda done, total: self._tell(Progress(server, step, detail=so_far(done, total)))
         self._tell(Progress(server, step, time.monotonic() - began))
 
 

@@ -1,6 +1,5 @@
 """The bytes of models, by digest."""
 
-import hashlib
 import os
 import re
 import secrets
@@ -11,10 +10,15 @@ from contextlib import contextmanager, suppress
 from errno import EDQUOT, EFBIG, ENOSPC
 from pathlib import Path
 
+from deployer.digest import digest_of
 from deployer.errors import DeployerError, EngineUnavailable, ModelGone, StateDirectoryUnusable
 from deployer.processes import locks
 from deployer.processes.passing import AGAIN, passes
-from deployer.sources.fetch import fetch
+from deployer.sources.fetch import fetch, is_remote
+from deployer.sources.fetching import Terms, fetching
+from deployer.sources.partial import Partials
+from deployer.sources.remembered import Remembered
+from deployer.sources.watch import Watch
 
 DIGEST = re.compile(r"[0-9a-f]{64}")
 UNFINISHED = ".tmp-"
@@ -33,19 +37,27 @@ class Store:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._partials = Partials(root)
+        self._remembered = Remembered(root)
 
-    def add(self, uri: str) -> str:
-        """Copy the model at a URI into the store.
+    def add(self, uri: str, terms: Terms | None = None) -> str:
+        """Copy the model at a URI into the store; one elsewhere whose version is here is not fetched again.
 
         Returns:
             The digest of what was copied: 64 hex digits.
 
         Raises:
             InvalidConfig, ModelNotFound, InvalidModel: as `deployer.sources.fetch.fetch`.
+            AccessDenied, ModelChanged, SourceUnavailable: as `deployer.sources.fetching.Fetching.bring`.
+            RolloutTimeout: the time is over.
             StateDirectoryUnusable: the store cannot be written, or is full.
         """
-        with self._writing(), self._unfinished() as entry:
-            model = fetch(uri, entry / FOLDER)
+        with self._writing():
+            return (self._fetched if is_remote(uri) else self._copied)(uri, terms or Terms())
+
+    def _copied(self, uri: str, terms: Terms) -> str:
+        with self._unfinished() as entry:
+            model = fetch(uri, entry / FOLDER, Watch(terms.on_bytes, terms.until))
             if model != entry / FOLDER:
                 (entry / FOLDER).rename(entry / FILE)
                 model = entry / FILE / model.name
@@ -53,6 +65,19 @@ class Store:
             _flush(entry)
             self._keep(entry, digest)
             return digest
+
+    def _fetched(self, uri: str, terms: Terms) -> str:
+        with fetching(uri, terms) as remote:
+            version = remote.version()
+            known = self._remembered.digest(uri, version)
+            if self.has(known) and self._touch(known):
+                return known
+            with self._partials.work(uri, version) as work:
+                digest = remote.bring(work).digest
+                _flush(work / "entry")
+                self._keep(work / "entry", digest)
+        self._remembered.note(uri, version, digest)
+        return digest
 
     def has(self, digest: str) -> bool:
         """Whether a model's bytes are here."""
@@ -116,6 +141,8 @@ class Store:
         with self._writing():
             for path in self.root.glob(f"{UNFINISHED}*"):
                 _remove_if_abandoned(path)
+            self._partials.collect()
+            self._remembered.forget(self.has)
             return {digest for digest in self.unnamed(keep) if self._removed(self.root / digest, untouched_s)}
 
     def _removed(self, entry: Path, untouched_s: float) -> bool:
@@ -183,31 +210,6 @@ class Store:
         else:
             hint = "Make it writable for this user, or name another state directory."
         return StateDirectoryUnusable(f"The model store {self.root} cannot be written: {error.strerror}.", hint=hint)
-
-
-def digest_of(model: Path) -> str:
-    """The SHA-256 of a model's bytes and their places in it, as 64 hex digits.
-
-    It is taken over the sorted lines `path NUL size NUL sha256(content)`, the paths relative and with
-    slashes; times, permissions and order do not matter. A single file's path is `./` and its name, which
-    tells it from a folder that holds just this file.
-    """
-    if model.is_file():
-        lines = [_line(f"./{model.name}", model)]
-    else:
-        lines = [_line(file.relative_to(model).as_posix(), file) for file in _files(model)]
-    return hashlib.sha256(b"".join(sorted(lines))).hexdigest()
-
-
-def _line(place: str, file: Path) -> bytes:
-    with file.open("rb") as stream:
-        content = hashlib.file_digest(stream, "sha256").hexdigest()
-        size = os.fstat(stream.fileno()).st_size
-    return os.fsencode(f"{place}\0{size}\0{content}\n")
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    return (Path(parent, name) for parent, _, names in os.walk(folder) for name in names)
 
 
 def _flush(entry: Path) -> None:

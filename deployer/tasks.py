@@ -23,7 +23,7 @@ from deployer.engine_deployer import EngineModelDeployer
 from deployer.errors import ServerNotFound, Transient, Unsupported
 from deployer.references import load
 from deployer.rollout.reconcile import Report
-from deployer.rollout.steps import OnProgress, Progress
+from deployer.rollout.steps import NowAndThen, OnProgress, Progress
 from deployer.server import ModelServer
 
 RETRIES = 3
@@ -208,7 +208,7 @@ def _log_to(info: Callable[..., None]) -> OnProgress:
         else:
             info("%s: %s: done in %.2f s", progress.server, progress.step, progress.seconds)
 
-    return log
+    return NowAndThen(log)
 
 
 def _engine_deployer(deployer: BaseModelDeployer, wish: str) -> EngineModelDeployer:

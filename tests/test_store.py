@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from deployer.digest import digest_of
 from deployer.errors import EngineUnavailable, InvalidModel, ModelGone, ModelNotFound, StateDirectoryUnusable
-from deployer.store import Store, digest_of
+from deployer.store import Store
 
 
 @pytest.fixture

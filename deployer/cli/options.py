@@ -16,7 +16,11 @@ Force = Annotated[bool, typer.Option("--force", help="Kill at once, without drai
 
 Name = Annotated[str | None, typer.Argument(metavar="NAME", help="Name of the model server.")]
 ModelUri = Annotated[
-    str | None, typer.Argument(metavar="MODEL_URI", help="Where the model is: a path, or a file: URI.")
+    str | None,
+    typer.Argument(
+        metavar="MODEL_URI",
+        help="Where the model is: a path, or a URI of file:, http:, https:, s3:, gs:, az:, hf:, models: or runs:.",
+    ),
 ]
 ConfigFile = Annotated[
     Path | None,

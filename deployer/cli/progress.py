@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from deployer.rollout.steps import OnProgress, Progress, Step
+from deployer.rollout.steps import NowAndThen, OnProgress, Progress, Step
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -20,7 +20,7 @@ REFRESHES_A_SECOND = 10
 def shown() -> Iterator[OnProgress]:
     """What to tell of each step: a live list on a terminal, a line as each begins elsewhere."""
     if not sys.stderr.isatty():
-        yield _print
+        yield NowAndThen(_print)
         return
     from rich.live import Live
 

@@ -74,6 +74,7 @@ def print_server(server: "ModelServer", sizes: "Sizes", traffic: "Traffic | None
         "flow run": origin.pipeline_run_id,
         "task": origin.pipeline_step_name,
         "env": ", ".join(f"{name}={value}" for name, value in config.env.items()),
+        "credentials": ", ".join(f"{name} from {reference}" for name, reference in config.credentials.items()),
         "secrets": ", ".join(f"{name} from {reference}" for name, reference in config.secrets.items()),
         "token": server.token,
         "requests": traffic.counts if traffic else "",

@@ -1,5 +1,6 @@
 """A plan's steps, and what is told of them while they are carried out."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -7,6 +8,8 @@ from uuid import UUID
 
 from deployer.engine import Ref
 from deployer.gateway import Backend
+
+LINES_EVERY_S = 10.0
 
 
 class Action(StrEnum):
@@ -68,3 +71,19 @@ OnProgress = Callable[[Progress], None]
 
 def ignore(progress: Progress) -> None:
     """Tells nobody."""
+
+
+class NowAndThen:
+    """Tells how far a fetch is at most every ten seconds, for what keeps each line; all else at once."""
+
+    def __init__(self, on_progress: OnProgress) -> None:
+        self._tell = on_progress
+        self._told = dict[tuple[str, Step], float]()
+
+    def __call__(self, progress: Progress) -> None:
+        key, now = (progress.server, progress.step), time.monotonic()
+        is_on_its_way = progress.step.action is Action.FETCH and progress.detail
+        if is_on_its_way and now - self._told.get(key, now) < LINES_EVERY_S:
+            return
+        self._told[key] = now
+        self._tell(progress)

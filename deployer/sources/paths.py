@@ -9,17 +9,18 @@ from typing import BinaryIO
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from deployer.errors import InvalidConfig, InvalidModel, ModelNotFound
+from deployer.sources.watch import Watch
 
 LEFT_OUT = "__pycache__"
 CHUNK = 1024 * 1024
 
 
-def fetch_path(uri: str, into: Path) -> Path:
+def fetch_path(uri: str, into: Path, watch: Watch) -> Path:
     """Copy from a path; a relative one starts at the working directory, `~` at the user's home."""
-    return _copy(Path(os.path.expanduser(uri)).absolute(), into)
+    return _copy(Path(os.path.expanduser(uri)).absolute(), into, watch)
 
 
-def fetch_file_uri(uri: str, into: Path) -> Path:
+def fetch_file_uri(uri: str, into: Path, watch: Watch) -> Path:
     """Copy from an absolute `file:` URI of this machine, percent-decoded."""
     parts = urlsplit(uri)
     if parts.netloc.lower() not in ("", "localhost"):
@@ -34,16 +35,17 @@ def fetch_file_uri(uri: str, into: Path) -> Path:
     path = os.fsdecode(unquote_to_bytes(parts.path))
     if not path.startswith("/") or "\0" in path:
         raise InvalidConfig(f"{uri!r} holds no absolute path.", hint="Write file:///absolute/path, or a plain path.")
-    return _copy(Path(path), into)
+    return _copy(Path(path), into, watch)
 
 
-def _copy(model: Path, into: Path) -> Path:
+def _copy(model: Path, into: Path, watch: Watch) -> Path:
     real = _found(model)
     if real.is_dir():
-        _copy_folder(real, into)
+        _copy_folder(real, into, watch)
         return into
     into.mkdir(parents=True, exist_ok=True)
-    _copy_file(real, into / model.name)
+    watch.expect(_size(real), into)
+    _copy_file(real, into / model.name, watch)
     return into / model.name
 
 
@@ -64,20 +66,21 @@ def _real(path: Path) -> Path:
     return Path(os.path.realpath(path, strict=True))
 
 
-def _copy_folder(model: Path, into: Path) -> None:
+def _copy_folder(model: Path, into: Path, watch: Watch) -> None:
     if into.absolute().is_relative_to(model):
         raise InvalidModel(
             f"The folder {model} holds the place that models are copied to, {into.parent}.",
             hint="Give the model's own folder, or move the state directory out of it.",
         )
-    empty = True
-    for file, place in _files(model):
+    files = list(_files(model))
+    if not files:
+        raise InvalidModel(f"There is no file in the folder {model}.", hint="Save the model there, or correct its URI.")
+    into.mkdir(parents=True, exist_ok=True)
+    watch.expect(sum(_size(file) for file, _ in files), into)
+    for file, place in files:
         target = into / place
         target.parent.mkdir(parents=True, exist_ok=True)
-        _copy_file(file, target)
-        empty = False
-    if empty:
-        raise InvalidModel(f"There is no file in the folder {model}.", hint="Save the model there, or correct its URI.")
+        _copy_file(file, target, watch)
 
 
 def _files(model: Path) -> Iterator[tuple[Path, PurePosixPath]]:
@@ -113,12 +116,18 @@ def _followed(path: Path, model: Path) -> tuple[Path, bool]:
     return target, is_folder
 
 
-def _copy_file(source: Path, target: Path) -> None:
+def _size(file: Path) -> int:
+    with _reading(file):
+        return file.stat().st_size
+
+
+def _copy_file(source: Path, target: Path, watch: Watch) -> None:
     with _reading(source):
         stream = _open_regular(source)
     with stream, target.open("xb") as copy:
         while chunk := _read(stream, source):
             copy.write(chunk)
+            watch.got(len(chunk))
         executable = os.fstat(stream.fileno()).st_mode & stat.S_IXUSR
         os.fchmod(copy.fileno(), 0o555 if executable else 0o444)
 

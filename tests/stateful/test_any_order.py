@@ -235,7 +235,8 @@ class Deployers(RuleBasedStateMachine):
 @pytest.fixture(autouse=True)
 def brisk(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Each model is copied and each record read once; one server after another, so that every run is alike."""
-    monkeypatch.setattr(Store, "add", functools.cache(Store.add))
+    add = functools.cache(Store.add)
+    monkeypatch.setattr(Store, "add", lambda store, uri, _: add(store, uri))
     monkeypatch.setattr(Record, "model_validate_json", functools.cache(Record.model_validate_json))
     monkeypatch.setattr(reconcile, "_at_once", lambda _, servers, end_of, __: {s: end_of(s) for s in servers})
     yield

@@ -1,0 +1,35 @@
+"""From what was fetched to a model: an archive is unpacked, anything else is one as it is."""
+
+import shutil
+from pathlib import Path
+
+from deployer.digest import digest_of, digest_of_lines, line
+from deployer.sources.archives import is_archive, unpack
+from deployer.sources.remote import Brought
+from deployer.sources.watch import Watch
+
+FOLDER, FILE = "folder", "file"
+
+
+def entry_of(work: Path, lines: list[bytes], *, single: bool, watch: Watch) -> Brought:
+    """The model in `work/fetched`, made ready in `work/entry` as the store keeps it.
+
+    Args:
+        lines: those of its files, for the digest.
+    """
+    entry, fetched = work / "entry", work / "fetched"
+    shutil.rmtree(entry, ignore_errors=True)
+    entry.mkdir()
+    if single:
+        (file,) = fetched.iterdir()
+        if is_archive(file.name):
+            unpack(file, entry / FOLDER, watch)
+            return Brought(entry / FOLDER, digest_of(entry / FOLDER))
+    for path in fetched.rglob("*"):
+        if path.is_file():
+            path.chmod(0o444)
+    target = fetched.rename(entry / (FILE if single else FOLDER))
+    if not single:
+        return Brought(target, digest_of_lines(lines))
+    _, size, content = lines[0].rstrip(b"\n").rsplit(b"\0", 2)
+    return Brought(target / file.name, digest_of_lines([line(f"./{file.name}", int(size), content.decode())]))

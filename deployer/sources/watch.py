@@ -1,0 +1,95 @@
+"""How far a fetch is: what it tells of itself, and when it is broken off."""
+
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from deployer.errors import RolloutTimeout, StateDirectoryUnusable
+
+OnBytes = Callable[[int, int | None], None]
+"""Told how many bytes are here, and of how many, where that is known."""
+
+TOLD_EVERY_S = 0.5
+
+
+def ignore(done: int, total: int | None) -> None:
+    """Tells nobody."""
+
+
+class Watch:
+    """Counts a fetch's bytes, tells of them twice a second, and breaks it off when its time is over.
+
+    Args:
+        until: an instant of the monotonic clock; None: it may take as long as it takes.
+    """
+
+    def __init__(self, on_bytes: OnBytes = ignore, until: float | None = None) -> None:
+        self._on_bytes = on_bytes
+        self._until = until
+        self._lock = threading.Lock()
+        self._told = time.monotonic()
+        self._done = 0
+        self._total: int | None = None
+
+    def expect(self, total: int | None, room: Path, here: int = 0) -> None:
+        """So much is to come, `here` of it being here already.
+
+        Raises:
+            StateDirectoryUnusable: the disk of the folder `room` has no room for it.
+        """
+        self._done, self._total = here, total
+        free = shutil.disk_usage(room).free
+        if total is not None and total - here > free:
+            raise StateDirectoryUnusable(
+                f"The model has {size_in_words(total)}, and only {size_in_words(free)} are free where models are kept.",
+                serving="What serves now serves on; nothing was fetched.",
+                hint="Free some space there, or name a state directory on a larger disk.",
+            )
+
+    def got(self, count: int) -> None:
+        """So many bytes more are here.
+
+        Raises:
+            RolloutTimeout: the time is over.
+        """
+        with self._lock:
+            self._done += count
+        self.beat()
+
+    def at(self, done: int) -> None:
+        """So many bytes are here in all."""
+        self.got(done - self._done)
+
+    def beat(self) -> None:
+        """It goes on, whether or not bytes have come."""
+        now = time.monotonic()
+        if self._until is not None and now > self._until:
+            raise out_of_time(self._done, self._total)
+        if now - self._told >= TOLD_EVERY_S:
+            self._told = now
+            self._on_bytes(self._done, self._total)
+
+
+def out_of_time(done: int, total: int | None) -> RolloutTimeout:
+    """The caller's time ran out while the model was fetched."""
+    return RolloutTimeout(
+        f"The model was not fetched in the time allowed: {so_far(done, total)} were here.",
+        serving="What serves now serves on; nothing was changed.",
+        hint="Allow more time (timeout); where its source can, the next attempt goes on from there.",
+    )
+
+
+def so_far(done: int, total: int | None) -> str:
+    """`1.5 GB of 4.0 GB`, or `1.5 GB` where the whole is not known."""
+    return f"{size_in_words(done)} of {size_in_words(total)}" if total else size_in_words(done)
+
+
+def size_in_words(size: float) -> str:
+    """A number of bytes with the unit that suits it."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} TB"

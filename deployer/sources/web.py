@@ -1,0 +1,157 @@
+"""Models behind http and https: one archive, or one file."""
+
+import contextlib
+import os
+import re
+from collections.abc import Iterator
+from email.message import Message
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, unquote, urldefrag, urlsplit
+
+from deployer.errors import DeployerError, InvalidConfig
+from deployer.sources.answers import Asked
+from deployer.sources.download import again_and_again, changed, download_stream
+from deployer.sources.fetched import entry_of
+from deployer.sources.remote import Brought, RemoteFile
+from deployer.sources.watch import Watch
+
+if TYPE_CHECKING:
+    import httpx
+
+AUTHORIZATION = "MODEL_DEPLOYER_HTTP_AUTHORIZATION"
+CREDENTIALS = f"Credentials come from ~/.netrc, or as a whole Authorization header from {AUTHORIZATION}."
+CONNECT_S, ANSWER_S = 10.0, 30.0
+SIGNATURES = {"x-amz-signature", "x-goog-signature", "signature", "sig", "token", "access_token"}
+SHA256 = re.compile(r"sha256=([0-9a-fA-F]{64})")
+NO_HEAD = {403, 405, 501}
+
+
+def look(uri: str) -> "WebModel":
+    """The model at an http or https URI.
+
+    Raises:
+        InvalidConfig: credentials stand in it, or its fragment is no checksum.
+    """
+    address, fragment = urldefrag(uri)
+    _check_address(address)
+    return WebModel(address, _sum_in(fragment))
+
+
+class WebModel:
+    """One file behind an address; an archive is unpacked.
+
+    Args:
+        sha256: what its bytes must have; empty: whatever they have.
+    """
+
+    def __init__(self, address: str, sha256: str) -> None:
+        self._address = address
+        self._asked = Asked(address, CREDENTIALS)
+        self._client = client()
+        self._file = again_and_again()(self._look, sha256)
+
+    @property
+    def version(self) -> str:
+        return self._file.sums.get("sha256") or self._file.version
+
+    def bring(self, work: Path, watch: Watch) -> Brought:
+        lines = download_stream(self._file, self._stream, work / "fetched", watch)
+        return entry_of(work, lines, single=True, watch=watch)
+
+    def _look(self, sha256: str) -> RemoteFile:
+        with self._asked.translated():
+            response = self._client.head(self._address)
+            if response.status_code in NO_HEAD:
+                with self._client.stream("GET", self._address) as response:
+                    pass
+        if not response.is_success:
+            raise self._asked.error(response.status_code)
+        return RemoteFile(
+            place=_name(self._address, response),
+            key=self._address,
+            size=_size_in(response),
+            version=version_in(response),
+            sums={"sha256": sha256} if sha256 else {},
+        )
+
+    def _stream(self, file: RemoteFile, start: int) -> tuple[int, Iterator[bytes]]:
+        headers = {"Range": f"bytes={start}-", "If-Range": file.version} if start else {}
+        with self._asked.translated():
+            response = self._client.send(self._client.build_request("GET", file.key, headers=headers), stream=True)
+        if error := self._refused(response, file):
+            response.close()
+            raise error
+        return (start if response.status_code == 206 else 0), self._chunks(response)
+
+    def _refused(self, response: "httpx.Response", file: RemoteFile) -> DeployerError | None:
+        if response.status_code in (412, 416):
+            return changed(file.key)
+        if not response.is_success:
+            return self._asked.error(response.status_code)
+        other_version = file.version and version_in(response) != file.version
+        other_size = response.status_code == 200 and _size_in(response) != file.size
+        return changed(file.key) if other_version or other_size else None
+
+    def _chunks(self, response: "httpx.Response") -> Iterator[bytes]:
+        with self._asked.translated(), contextlib.closing(response):
+            yield from response.iter_raw()
+
+
+def client(headers: dict[str, str] | None = None) -> "httpx.Client":
+    """One that follows redirects, and takes its credentials to no other host."""
+    import httpx
+
+    own = {"Accept-Encoding": "identity", "User-Agent": "prefect-model-deployer"}
+    if authorization := os.environ.get(AUTHORIZATION):
+        own["Authorization"] = authorization
+    timeout = httpx.Timeout(ANSWER_S, connect=CONNECT_S)
+    return httpx.Client(headers=own | (headers or {}), auth=_netrc(), timeout=timeout, follow_redirects=True)
+
+
+def _netrc() -> "httpx.NetRCAuth | None":
+    import httpx
+
+    file = Path(os.environ.get("NETRC") or "~/.netrc").expanduser()
+    return httpx.NetRCAuth(str(file)) if file.is_file() and AUTHORIZATION not in os.environ else None
+
+
+def _size_in(response: "httpx.Response") -> int | None:
+    size = response.headers.get("Content-Length", "")
+    return int(size) if size.isdigit() and not response.headers.get("Content-Encoding") else None
+
+
+def version_in(response: "httpx.Response") -> str:
+    """The strong ETag of an answer, or the one before the redirects that led there; empty where there is none."""
+    tag: str = response.headers.get("ETag", "")
+    return "" if tag.startswith("W/") else tag
+
+
+def _check_address(address: str) -> None:
+    parts = urlsplit(address)
+    if not parts.hostname:
+        raise InvalidConfig("The model URI names no host.", hint="Write https://host/path/model.tar.gz.")
+    signed = {name.lower() for name, _ in parse_qsl(parts.query)} & SIGNATURES
+    if parts.username or parts.password or signed:
+        raise InvalidConfig(
+            f"The model URI on {parts.hostname} holds credentials; it would be stored with them.",
+            hint=f"Leave them out. {CREDENTIALS}",
+        )
+
+
+def _sum_in(fragment: str) -> str:
+    if not fragment:
+        return ""
+    if not (match := SHA256.fullmatch(fragment)):
+        raise InvalidConfig(
+            "What follows # in the model URI is no checksum.", hint="Write #sha256= and 64 hex digits, or leave it out."
+        )
+    return match[1].lower()
+
+
+def _name(address: str, response: "httpx.Response") -> str:
+    """What the answer calls the file, else the last part of the address."""
+    message = Message()
+    message["Content-Disposition"] = response.headers.get("Content-Disposition", "")
+    name = PurePosixPath(message.get_filename("") or unquote(urlsplit(address).path)).name
+    return name if name not in ("", ".", "..") and "\0" not in name else "model"
