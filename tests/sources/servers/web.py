@@ -35,6 +35,11 @@ class Web:
     address: str = ""
 
     @property
+    def handler(self) -> type["Handler"]:
+        """What answers its requests."""
+        return Handler
+
+    @property
     def gets(self) -> list[str]:
         """The range that each GET asked for, empty for all."""
         return [headers.get("Range", "") for method, _, headers in self.asked if method == "GET"]
@@ -42,7 +47,7 @@ class Web:
 
 @contextmanager
 def serving(web: Web) -> Iterator[Web]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (Handler,), {"web": web}))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (web.handler,), {"web": web}))
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
