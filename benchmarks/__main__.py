@@ -8,6 +8,7 @@ from rich.table import Table
 from benchmarks import (
     deploys,
     environments,
+    fetch,
     find,
     gateway,
     init,
@@ -30,6 +31,7 @@ BENCHMARKS = {
     "running": running,
     "reconcile": reconcile,
     "traffic": traffic,
+    "fetch": fetch,
     "suite": suite,
 }
 

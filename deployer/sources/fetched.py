@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from deployer.digest import digest_of, digest_of_lines, line
+from deployer.digest import digest_of, digest_of_lines
 from deployer.sources.archives import is_archive, unpack
 from deployer.sources.remote import Brought
 from deployer.sources.watch import Watch
@@ -15,7 +15,7 @@ def entry_of(work: Path, lines: list[bytes], *, single: bool, watch: Watch) -> B
     """The model in `work/fetched`, made ready in `work/entry` as the store keeps it.
 
     Args:
-        lines: those of its files, for the digest.
+        lines: those of its files, for the digest; where there are none, what is here is hashed.
     """
     entry, fetched = work / "entry", work / "fetched"
     shutil.rmtree(entry, ignore_errors=True)
@@ -29,7 +29,7 @@ def entry_of(work: Path, lines: list[bytes], *, single: bool, watch: Watch) -> B
         if path.is_file():
             path.chmod(0o444)
     target = fetched.rename(entry / (FILE if single else FOLDER))
-    if not single:
-        return Brought(target, digest_of_lines(lines))
-    _, size, content = lines[0].rstrip(b"\n").rsplit(b"\0", 2)
-    return Brought(target / file.name, digest_of_lines([line(f"./{file.name}", int(size), content.decode())]))
+    model = target / file.name if single else target
+    if not lines:
+        return Brought(model, digest_of(model))
+    return Brought(model, digest_of_lines([b"./" + lines[0]] if single else lines))

@@ -44,7 +44,10 @@ class ObjectsModel:
         self._kind = kind
         self._path = uri.partition("://")[2].rstrip("/")
         with self._asked.translated():
-            self._system: Any = _system(kind)
+            try:
+                self._system: Any = _system(kind)
+            except ValueError:  # What is given does not make up a whole account.
+                raise self._asked.denied("there are no credentials for it") from None
         self._files = again_and_again()(self._look)
 
     @property
@@ -64,11 +67,16 @@ class ObjectsModel:
     def _look(self) -> list[RemoteFile]:
         with self._asked.translated():
             self._system.invalidate_cache()
-            found = self._system.find(self._path, detail=True)
+            found = self._found()
         files = [self._file(key, about) for key, about in sorted(found.items()) if not _is_folder(key, about)]
         if not (kept := [file for file in files if not is_left_out(file.place)]):
             raise self._asked.not_found()
         return kept
+
+    def _found(self) -> dict[str, Any]:
+        found = self._system.find(self._path, detail=True)
+        # Azure's says of a single blob no more than that it is there.
+        return found if isinstance(found, dict) else {key: self._system.info(key) for key in found}
 
     def _file(self, key: str, about: About) -> RemoteFile:
         place = key.rpartition("/")[2] if key == self._path else key.removeprefix(f"{self._path}/")
@@ -89,7 +97,7 @@ def _system(kind: Kind) -> Any:
     try:
         module = import_module(kind.module)
     except ImportError:
-        raise missing(kind.extra, kind.module) from None
+        raise missing(kind.extra, kind.module.partition(".")[0]) from None
     opened = getattr(module, kind.opened_by)
     return opened(skip_instance_cache=True, use_listings_cache=False, **kind.options)
 

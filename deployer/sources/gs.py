@@ -26,6 +26,6 @@ def _sums(about: Mapping[str, Any]) -> dict[str, str]:
 
 
 KIND = Kind(
-    extra="gs", module="gcsfs", opened_by="GCSFileSystem", credentials=CREDENTIALS, options={},
+    extra="gs", module="gcsfs.core", opened_by="GCSFileSystem", credentials=CREDENTIALS, options={},
     version=_version, sums=_sums,
 )  # fmt: skip

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deployer.digest import digest_of
 from deployer.errors import DeployerError, InvalidConfig, Unsupported
 from deployer.sources import paths
 from deployer.sources.answers import Asked
@@ -74,25 +73,45 @@ class TrackedModel:
         artifacts = self._located.artifacts
         if is_local(artifacts):
             fetch = paths.fetch_file_uri if artifacts.startswith("file:") else paths.fetch_path
-            fetch(artifacts, work / "fetched", watch)
+            single = fetch(artifacts, work / "fetched", watch) != work / "fetched"
         else:
             with self._translated():
-                self._download(_repository(artifacts), work / "fetched", watch)
+                single = self._download(artifacts, work / "fetched", watch)
         if again_and_again()(self._locate) != self._located:
             raise changed(self._asked.uri)
-        model = entry_of(work, [], single=False, watch=watch).path
-        return Brought(model, digest_of(model))
+        return entry_of(work, [], single=single, watch=watch)
 
     def _locate(self) -> Located:
         with self._translated():
             if match := OF_MODEL.fullmatch(self._asked.uri):
                 return self._logged(match["id"]) if match["id"] else self._registered(match)
-            self._client.get_run(self._asked.uri.removeprefix("runs:").strip("/").partition("/")[0])
-            return Located(self._asked.uri, "")
+            return self._of_run(*self._asked.uri.removeprefix("runs:").strip("/").split("/", 1))
 
     def _logged(self, model_id: str) -> Located:
         model = self._client.get_logged_model(model_id)
         return Located(str(model.artifact_location), f"{model_id} {model.artifact_location} {model.creation_timestamp}")
+
+    def _of_run(self, run_id: str, path: str) -> Located:
+        """What the run logged as a model of that name, else its artifacts there, which may change."""
+        run = self._client.get_run(run_id).info
+        name, _, below = path.partition("/")
+        if model := self._logged_by(run, name):
+            located = self._logged(model.model_id)
+            return Located(f"{located.artifacts}/{below}".rstrip("/"), f"{located.version} {below}")
+        return Located(f"{run.artifact_uri}/{path}", "")
+
+    def _logged_by(self, run: Any, name: str) -> Any:
+        page, quoted = None, name.replace("'", "''")
+        while page is None or page.token:
+            page = self._client.search_logged_models(
+                experiment_ids=[run.experiment_id],
+                filter_string=f"name = '{quoted}'",
+                page_token=page.token if page else None,
+            )
+            for model in page:
+                if model.source_run_id == run.run_id:
+                    return model
+        return None
 
     def _registered(self, match: re.Match[str]) -> Located:
         name = match["name"]
@@ -116,10 +135,14 @@ class TrackedModel:
             raise self._asked.not_found()
         return max(versions, key=lambda version: int(version.version))
 
-    def _download(self, repository: Any, into: Path, watch: Watch) -> None:
-        """File by file; those that an earlier attempt has brought whole stay."""
+    def _download(self, artifacts: str, into: Path, watch: Watch) -> bool:
+        """File by file; those that an earlier attempt has brought whole stay. Whether it is a single file."""
         into.mkdir(parents=True, exist_ok=True)
-        files = list(_files(repository, self._asked.uri))
+        repository, files = _repository(artifacts), list(_files(_repository(artifacts), self._asked.uri))
+        if single := not files:
+            folder, _, name = artifacts.rpartition("/")
+            repository = _repository(folder)
+            files = [file for file in _files_in(repository, self._asked.uri) if file.place == name]
         if not files:
             raise self._asked.not_found()
         lacking = [file for file in files if not _has(into / file.place, file.size)]
@@ -135,6 +158,7 @@ class TrackedModel:
             finally:
                 for future in waiting:
                     future.cancel()
+        return single
 
     def _download_file(self, repository: Any, file: RemoteFile, into: Path) -> None:
         with self._translated():
@@ -182,12 +206,15 @@ def _repository(artifacts: str) -> Any:
 
 
 def _files(repository: Any, of: str, below: str | None = None) -> Iterator[RemoteFile]:
+    yield from _files_in(repository, of, below)
     for found in repository.list_artifacts(below):
-        if is_left_out(found.path):
-            continue
-        if found.is_dir:
+        if found.is_dir and not is_left_out(found.path):
             yield from _files(repository, of, found.path)
-        else:
+
+
+def _files_in(repository: Any, of: str, below: str | None = None) -> Iterator[RemoteFile]:
+    for found in repository.list_artifacts(below):
+        if not found.is_dir:
             yield RemoteFile(checked_place(found.path, of), found.path, found.file_size)
 
 

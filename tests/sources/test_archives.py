@@ -74,9 +74,7 @@ class TestOfBothKinds:
         assert read(into) == {"a.py": b"w", "b.py": b"w"}
 
     @pytest.mark.parametrize("name", ["../out", "a/../../out", "/etc/out", "a//b"])
-    def test_what_climbs_out_is_refused(
-        self, name: str, make: Callable[..., Path], tmp_path: Path, into: Path
-    ) -> None:
+    def test_what_climbs_out_is_refused(self, name: str, make: Callable[..., Path], tmp_path: Path, into: Path) -> None:
         assert_refused(make(tmp_path, "MLmodel", name), into, "no place within a model")
         assert not (tmp_path / "out").exists()
 
@@ -139,9 +137,7 @@ def test_nothing_is_written_through_a_link(tmp_path: Path, into: Path) -> None:
 
 
 def test_links_within_the_model_are_unpacked_as_content(tmp_path: Path, into: Path) -> None:
-    archive = tar(
-        tmp_path, member("w"), member("soft", tarfile.SYMTYPE, "w"), member("hard", tarfile.LNKTYPE, "w")
-    )
+    archive = tar(tmp_path, member("w"), member("soft", tarfile.SYMTYPE, "w"), member("hard", tarfile.LNKTYPE, "w"))
     unpack(archive, into, Watch())
     assert read(into) == {"w": b"w", "soft": b"w", "hard": b"w"}
     assert not any(path.is_symlink() for path in into.rglob("*"))

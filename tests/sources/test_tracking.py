@@ -14,7 +14,7 @@ from deployer.store import Store
 from tests.sources.conftest import BIN, content_of, impatient, left_in
 from tests.sources.servers.programs import free_port, program
 
-pytestmark = pytest.mark.xdist_group("mlflow")
+pytestmark = [pytest.mark.xdist_group("mlflow"), pytest.mark.timeout(400)]
 SETTINGS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
@@ -29,32 +29,26 @@ class Tracking:
     address: str
     models: dict[str, Any] = field(default_factory=dict)
 
-    def log(self, content: str, folder: Path, name: str = "churn") -> str:
-        """A new version of a registered model, whose file says so."""
+    def log(self, content: str, folder: Path) -> None:
+        """A run that logged a model, and a file beside it, and a registered version of that model."""
         import mlflow
 
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "weights.txt").write_text(content)
-        with mlflow.start_run() as run:
-            logged = mlflow.pyfunc.log_model(
-                name="model",
-                python_model=str(_python_model(folder)),
-                artifacts={"weights": str(folder / "weights.txt")},
-                registered_model_name=name,
-                pip_requirements=[],
-            )
-        self.models[content] = {"run": run.info.run_id, "id": logged.model_id, "version": logged.registered_model_version}
-        return str(logged.registered_model_version)
+        client = mlflow.MlflowClient()
+        write(folder, content)
+        run = client.create_run("0").info.run_id
+        client.log_artifact(run, str(folder / "weights.txt"), "files")
+        model = client.create_logged_model("0", name="model", source_run_id=run)
+        client.log_model_artifacts(model.model_id, str(folder))
+        client.finalize_logged_model(model.model_id, "READY")
+        client.create_model_version("churn", f"models:/{model.model_id}", run, model_id=model.model_id)
+        self.models[content] = {"run": run, "id": model.model_id}
 
 
-def _python_model(folder: Path) -> Path:
-    script = folder / "served.py"
-    script.write_text(
-        "import mlflow\n\n\nclass Served(mlflow.pyfunc.PythonModel):\n"
-        "    def predict(self, context, model_input: list[str]) -> list[str]:\n        return model_input\n\n\n"
-        "mlflow.models.set_model(Served())\n"
-    )
-    return script
+def write(folder: Path, content: str) -> None:
+    (folder / "artifacts").mkdir(parents=True, exist_ok=True)
+    for file in ("weights.txt", "artifacts/weights.txt"):
+        (folder / file).write_text(content)
+    (folder / "MLmodel").write_text("flavors: {}")
 
 
 @pytest.fixture(scope="module")
@@ -66,11 +60,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tracking]:
         with pytest.MonkeyPatch.context() as patch:
             for name, value in (SETTINGS | {"MLFLOW_TRACKING_URI": address}).items():
                 patch.setenv(name, value)
-            tracking = Tracking(address)
-            for content in ("one", "two"):
-                tracking.log(content, folder / "logged")
             import mlflow
 
+            tracking = Tracking(address)
+            mlflow.MlflowClient().create_registered_model("churn")
+            for content in ("one", "two"):
+                tracking.log(content, folder / "logged")
             mlflow.MlflowClient().set_registered_model_alias("churn", "champion", "1")
         yield tracking
 
@@ -97,13 +92,32 @@ def weights(store: Store, digest: str) -> str:
         ("runs:/{two[run]}/model", "two"),
     ],
 )
-def test_each_way_to_name_a_model_leads_to_its_bytes(
-    uri: str, expected: str, store: Store, tracking: Tracking
-) -> None:
+def test_each_way_to_name_a_model_leads_to_its_bytes(uri: str, expected: str, store: Store, tracking: Tracking) -> None:
     digest = store.add(uri.format(**tracking.models))
     assert weights(store, digest) == expected
     assert "MLmodel" in content_of(store, digest)
     assert left_in(store) == {digest}
+
+
+def test_other_artifacts_of_a_run_are_a_model_too(store: Store, tracking: Tracking) -> None:
+    folder = store.add("runs:/{one[run]}/files".format(**tracking.models))
+    assert content_of(store, folder) == {"weights.txt": b"one"}
+    file = store.add("runs:/{one[run]}/files/weights.txt".format(**tracking.models))
+    assert store.path(file).is_file()
+    assert content_of(store, file) == {"weights.txt": b"one"}
+
+
+def test_what_runs_keep_on_this_machine_is_copied(
+    store: Store, tmp_path: Path, tracking: Tracking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import mlflow
+
+    client = mlflow.MlflowClient()
+    write(tmp_path / "local", "here")
+    experiment = client.create_experiment(f"local of {tmp_path}", (tmp_path / "artifacts").as_uri())
+    run = client.create_run(experiment).info.run_id
+    client.log_artifacts(run, str(tmp_path / "local"), "files")
+    assert weights(store, store.add(f"runs:/{run}/files")) == "here"
 
 
 def test_a_version_that_is_here_is_not_fetched_again(

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-UP_WITHIN_S = 90.0
+UP_WITHIN_S = 180.0
 KEY, SECRET = "a-key", "a-secret-of-s3"
 
 
