@@ -38,7 +38,8 @@ def figures() -> list[Figure]:
         compared_with("1 GiB from S3 by its own client (s3fs)", spread(client, "s")),
         compared_with("… and its most memory", f"{max(memory for (_, memory), _ in rounds):.0f} MB"),
         compared_with("1 GiB from S3 into the model store, hashed and flushed", spread(ours, "s")),
-        Figure("… in the client's own time", spread(ratios, "×", digits=2), f"at most {BAR} ×", median(ratios) <= BAR),
+        Figure("… in the client's own time", spread(ratios, "times", digits=2), f"at most {BAR} times",
+               median(ratios) <= BAR),
         Figure("… the most memory of any process in it", f"{memory_mb:.0f} MB", f"at most {FLAT_MB:.0f} MB",
                memory_mb <= FLAT_MB),
         Figure("… deployed again, nothing fetched", spread(again, "s"), f"at most {AGAIN_S:g} s",
@@ -56,7 +57,7 @@ def s3_server(folder: Path) -> Iterator[dict[str, str]]:
             model.write(os.urandom(1 << 20))
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
-        address = "127.0.0.1:%d" % sock.getsockname()[1]
+        address = f"127.0.0.1:{sock.getsockname()[1]}"
     keys = f"{KEYS['AWS_ACCESS_KEY_ID']},{KEYS['AWS_SECRET_ACCESS_KEY']}"
     rclone = str(Path(sys.executable).with_name("rclone"))
     command = [rclone, "serve", "s3", "--addr", address, "--auth-key", keys, str(folder / "buckets")]

@@ -1,12 +1,13 @@
 """Models in S3, from a real S3 API."""
 
 import sys
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
 from deployer.digest import digest_of
-from deployer.errors import AccessDenied, ModelNotFound, SourceUnavailable
+from deployer.errors import AccessDenied, ModelNotFound, SourceUnavailable, Unsupported
 from deployer.sources import filesystems, s3
 from deployer.sources.fetching import Terms
 from deployer.store import Store
@@ -42,9 +43,13 @@ def test_a_second_deploy_fetches_nothing_until_an_object_changes(
 ) -> None:
     s3.put({"bucket/churn/MLmodel": b"m"})
     first = store.add("s3://bucket/churn")
-    work = store._partials.work
-    fetched: list[str] = []
-    monkeypatch.setattr(store._partials, "work", lambda uri, version: fetched.append(uri) or work(uri, version))
+    work, fetched = store._partials.work, list[str]()
+
+    def noted(uri: str, version: str) -> AbstractContextManager[Path]:
+        fetched.append(uri)
+        return work(uri, version)
+
+    monkeypatch.setattr(store._partials, "work", noted)
     assert store.add("s3://bucket/churn") == first
     assert fetched == []
     s3.put({"bucket/churn/MLmodel": b"n"})
@@ -90,13 +95,11 @@ def test_a_server_that_is_not_there_is_told(store: Store, monkeypatch: pytest.Mo
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "x")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
-    with pytest.raises(SourceUnavailable, match="cannot be reached|nothing came"):
+    with pytest.raises(SourceUnavailable, match=r"cannot be reached|nothing came"):
         store.add("s3://bucket/churn", impatient(20))
 
 
 def test_a_missing_package_is_named_with_the_command_that_brings_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    from deployer.errors import Unsupported
-
     monkeypatch.setitem(sys.modules, "s3fs", None)
     with pytest.raises(Unsupported, match="s3fs") as unsupported:
         filesystems.ObjectsModel("s3://bucket/churn", s3.KIND)

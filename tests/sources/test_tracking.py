@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from deployer.errors import InvalidConfig, ModelNotFound, SourceUnavailable
+from deployer.errors import InvalidConfig, ModelNotFound, SourceUnavailable, Unsupported
 from deployer.store import Store
 from tests.sources.conftest import BIN, content_of, impatient, left_in
 from tests.sources.servers.programs import free_port, program
@@ -171,7 +171,6 @@ def test_a_tracking_server_that_is_not_there_is_told(store: Store, monkeypatch: 
 
 
 def test_mlflow_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    from deployer.errors import Unsupported
     from deployer.sources.tracking import look
 
     monkeypatch.setitem(sys.modules, "mlflow", None)

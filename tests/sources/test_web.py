@@ -2,10 +2,11 @@
 
 import hashlib
 import io
+import os
 import socket
 import tarfile
 import time
-from pathlib import Path
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -18,6 +19,7 @@ from deployer.errors import (
     ModelNotFound,
     RolloutTimeout,
     SourceUnavailable,
+    StateDirectoryUnusable,
 )
 from deployer.sources.fetching import Terms
 from deployer.store import Store
@@ -231,8 +233,6 @@ def test_the_deadline_of_a_deploy_holds_while_it_is_fetched(store: Store, web: W
 def test_a_model_larger_than_the_disk_is_not_even_asked_for(
     store: Store, web: Web, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from deployer.errors import StateDirectoryUnusable
-
     def promise(handler: Handler) -> None:
         handler.say(200, {"Content-Length": str(1 << 60), "ETag": '"t"'})
 
@@ -245,8 +245,6 @@ def test_a_model_larger_than_the_disk_is_not_even_asked_for(
 
 
 def test_what_was_begun_is_collected_after_a_day(store: Store, web: Web) -> None:
-    import os
-
     web.files["/w.bin"] = LARGE
     web.faults.extend([breaks_off_after(1_000_000), *[answers(503)] * 4])
     with pytest.raises(SourceUnavailable):
@@ -265,7 +263,7 @@ def test_how_far_it_is_is_told_on_the_way(store: Store, web: Web) -> None:
     told: list[tuple[int, int | None]] = []
 
     def slowly(handler: Handler) -> bool:
-        handler.say(200, {"Content-Length": str(len(LARGE)), "ETag": _tag_of(handler)})
+        handler.say(200, {"Content-Length": str(len(LARGE)), "ETag": handler.tag()})
         for start in range(0, len(LARGE), 1_000_000):
             handler.wfile.write(LARGE[start : start + 1_000_000])
             time.sleep(0.4)
@@ -277,15 +275,9 @@ def test_how_far_it_is_is_told_on_the_way(store: Store, web: Web) -> None:
     assert all(0 < done <= len(LARGE) and total == len(LARGE) for done, total in told)
 
 
-def test_many_may_fetch_the_same_at_once(store: Store, web: Web, tmp_path: Path) -> None:
-    from concurrent.futures import ThreadPoolExecutor
-
+def test_many_may_fetch_the_same_at_once(store: Store, web: Web) -> None:
     web.files["/w.bin"] = LARGE
     with ThreadPoolExecutor(4) as pool:
         digests = set(pool.map(store.add, [f"{web.address}/w.bin"] * 4))
     assert left_in(store) == digests
     assert len(digests) == 1
-
-
-def _tag_of(handler: Handler) -> str:
-    return f'"{hashlib.sha256(handler.content() or b"").hexdigest()[:16]}"'

@@ -45,4 +45,4 @@ def _wait(process: "subprocess.Popen[bytes]", address: str, log: Path) -> None:
             time.sleep(0.05)
         else:
             return
-    raise AssertionError(f"{process.args} did not come up: {log.read_text()[-2000:]}")
+    raise AssertionError(f"{process.args!r} did not come up: {log.read_text()[-2000:]}")

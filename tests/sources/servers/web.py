@@ -72,6 +72,10 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self._answer(with_body=True)
 
+    def tag(self) -> str:
+        """The ETag of what stands at its path."""
+        return f'"{hashlib.sha256(self.content() or b"").hexdigest()[:16]}"'
+
     def content(self) -> bytes | None:
         return self.web.files.get(urlsplit(self.path).path)
 
@@ -88,7 +92,7 @@ class Handler(BaseHTTPRequestHandler):
             self._send(content, with_body)
 
     def _send(self, content: bytes, with_body: bool) -> None:
-        tag = f'"{hashlib.sha256(content).hexdigest()[:16]}"'
+        tag = self.tag()
         start, status = self._start(tag), 200
         headers = dict(self.web.headers) | ({"ETag": tag} if self.web.tagged else {})
         if start:
@@ -122,7 +126,7 @@ def breaks_off_after(count: int) -> Fault:
     def fault(handler: Handler) -> bool:
         content = handler.content() or b""
         first = int(handler.headers.get("Range", "bytes=0-")[6:].partition("-")[0])
-        headers = {"Content-Length": str(len(content) - first), "ETag": _tag(content)}
+        headers = {"Content-Length": str(len(content) - first), "ETag": handler.tag()}
         handler.say(206 if first else 200, headers | {"Content-Range": f"bytes {first}-{len(content) - 1}/*"})
         handler.wfile.write(content[first : first + count])
         handler.close_connection = True
@@ -146,7 +150,3 @@ def hangs(seconds: float) -> Fault:
         return True
 
     return fault
-
-
-def _tag(content: bytes) -> str:
-    return f'"{hashlib.sha256(content).hexdigest()[:16]}"'
