@@ -7,9 +7,12 @@ from pathlib import Path
 import pytest
 
 from deployer.digest import digest_of
-from deployer.errors import AccessDenied, ModelNotFound, SourceUnavailable, Unsupported
+from deployer.errors import AccessDenied, ModelChanged, ModelNotFound, SourceUnavailable, Unsupported
 from deployer.sources import filesystems, s3
 from deployer.sources.fetching import Terms
+from deployer.sources.remote import RemoteFile
+from deployer.sources.s3 import look
+from deployer.sources.watch import Watch
 from deployer.store import Store
 from tests.sources.conftest import S3, content_of, impatient, left_in
 from tests.sources.servers.programs import SECRET
@@ -55,6 +58,21 @@ def test_a_second_deploy_fetches_nothing_until_an_object_changes(
     s3.put({"bucket/churn/MLmodel": b"n"})
     assert content_of(store, store.add("s3://bucket/churn")) == {"MLmodel": b"n"}
     assert fetched == ["s3://bucket/churn"]
+
+
+def test_what_is_changed_under_way_is_told(s3: S3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    s3.put({"bucket/churn/MLmodel": b"m", "bucket/churn/w.bin": b"w"})
+    model = look("s3://bucket/churn")
+    read = model._read
+
+    def changed_after(file: RemoteFile, start: int, end: int) -> bytes:
+        content = read(file, start, end)
+        s3.put({"bucket/churn/MLmodel": b"n"})
+        return content
+
+    monkeypatch.setattr(model, "_read", changed_after)
+    with pytest.raises(ModelChanged, match="while it was fetched"):
+        model.bring(tmp_path / "work", Watch())
 
 
 @pytest.mark.parametrize("uri", ["s3://bucket/none", "s3://none/churn", "s3://bucket/chur"])

@@ -83,11 +83,12 @@ def test_what_is_remembered_and_was_collected_is_fetched_again(store: Store, web
     assert store.has(first)
 
 
-def test_without_an_etag_it_is_fetched_each_time(store: Store, web: Web) -> None:
-    web.files["/w.bin"], web.tagged = b"w", False
+@pytest.mark.parametrize(("tagged", "weak"), [(False, False), (True, True)])
+def test_without_an_etag_of_its_bytes_it_is_fetched_each_time(tagged: bool, weak: bool, store: Store, web: Web) -> None:
+    web.files["/w.bin"], web.tagged, web.weak = b"w", tagged, weak
     store.add(f"{web.address}/w.bin")
-    web.files["/w.bin"] = b"v"
-    assert content_of(store, store.add(f"{web.address}/w.bin")) == {"w.bin": b"v"}
+    store.add(f"{web.address}/w.bin")
+    assert len(web.gets) == 2
 
 
 def test_a_server_that_knows_no_head_is_asked_otherwise(

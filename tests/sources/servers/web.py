@@ -19,7 +19,7 @@ class Web:
     """What it serves, what it was asked, and what is to befall the next requests for bodies.
 
     Attributes:
-        tagged: whether answers have an ETag.
+        tagged, weak: whether answers have an ETag, and one that says of bytes no more than that they are alike.
         faults: one for each of the next GETs.
         token: the bearer token that it wants to see; empty: none.
         headers: sent with each answer.
@@ -29,6 +29,7 @@ class Web:
     asked: list[tuple[str, str, Mapping[str, str]]] = field(default_factory=list)
     faults: deque[Fault] = field(default_factory=deque)
     tagged: bool = True
+    weak: bool = False
     ranges: bool = True
     token: str = ""
     headers: dict[str, str] = field(default_factory=dict)
@@ -74,7 +75,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def tag(self) -> str:
         """The ETag of what stands at its path."""
-        return f'"{hashlib.sha256(self.content() or b"").hexdigest()[:16]}"'
+        weak = "W/" if self.web.weak else ""
+        return f'{weak}"{hashlib.sha256(self.content() or b"").hexdigest()[:16]}"'
 
     def content(self) -> bytes | None:
         return self.web.files.get(urlsplit(self.path).path)
