@@ -16,7 +16,7 @@ from deployer.processes import locks
 from deployer.processes.passing import AGAIN, passes
 from deployer.sources.fetch import fetch, is_remote
 from deployer.sources.fetching import Terms, fetching
-from deployer.sources.partial import Partials
+from deployer.sources.partial import PARTIAL, Partials
 from deployer.sources.remembered import Remembered
 from deployer.sources.watch import Watch
 
@@ -32,7 +32,8 @@ class Store:
     """Keeps each model once, under the digest of its bytes; any number of deployers may share it.
 
     An entry is `<root>/<digest>/folder/…` for a model that is a folder, `<root>/<digest>/file/<its name>`
-    for one that is a single file. What is being copied lies in `<root>/.tmp-…`, locked by whoever copies it.
+    for one that is a single file. What is being copied lies in `<root>/.tmp-…`, what is being fetched in
+    `<root>/.partial-…`, each locked by whoever is at it; `<root>/.known` says which version of a URI has which digest.
     """
 
     def __init__(self, root: Path) -> None:
@@ -120,8 +121,9 @@ class Store:
             return self._removed(entry, untouched_s)
 
     def broken_off(self, untouched_s: float) -> list[Path]:
-        """Where copies lie that nobody makes any more."""
-        return [path for path in sorted(self.root.glob(f"{UNFINISHED}*")) if _is_abandoned(path, untouched_s)]
+        """Where copies and half-fetched models lie that nobody makes any more."""
+        begun = sorted(path for prefix in (UNFINISHED, PARTIAL) for path in self.root.glob(f"{prefix}*"))
+        return [path for path in begun if _is_abandoned(path, untouched_s)]
 
     def remove_broken_off(self, unfinished: Path, untouched_s: float) -> None:
         """Remove one of those, unless somebody makes it."""

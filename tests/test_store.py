@@ -182,7 +182,7 @@ def test_a_full_disk_leaves_nothing(store: Store, model: Path) -> None:
 def test_what_blocks_while_a_model_is_copied_is_an_error_of_ours(
     store: Store, model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fetch(uri: str, target: Path) -> Path:
+    def fetch(uri: str, target: Path, watch: object) -> Path:
         raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
 
     monkeypatch.setattr("deployer.store.fetch", fetch)

@@ -11,7 +11,7 @@ from pathlib import Path
 from deployer.errors import RolloutTimeout, Transient
 from deployer.processes.locks import exclusive
 
-PREFIX = ".partial-"
+PARTIAL = ".partial-"
 KEPT_S = 24 * 3600.0
 
 
@@ -30,7 +30,7 @@ class Partials:
         own = hashlib.sha256(os.urandom(32)).hexdigest()
         shared = hashlib.sha256(f"{uri}\0{version}".encode()).hexdigest()
         for key in (shared, own) if version else (own,):
-            folder = self._root / f"{PREFIX}{key[:40]}"
+            folder = self._root / f"{PARTIAL}{key[:40]}"
             folder.mkdir(parents=True, exist_ok=True)
             os.utime(folder)
             with _locked(folder) as is_ours:
@@ -40,7 +40,7 @@ class Partials:
 
     def collect(self) -> None:
         """Remove what nobody has gone on with for a day."""
-        for folder in self._root.glob(f"{PREFIX}*"):
+        for folder in self._root.glob(f"{PARTIAL}*"):
             with suppress(FileNotFoundError):
                 if _is_old(folder):
                     with _locked(folder) as is_ours:

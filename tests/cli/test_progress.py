@@ -52,3 +52,25 @@ def test_away_from_a_terminal_a_line_is_printed_as_a_step_begins_and_when_it_too
     told = capsys.readouterr()
     assert told.out == ""
     assert told.err.splitlines() == ["churn: start: revision 1 is wanted", "churn: start: done after 1.5 s"]
+
+
+def test_how_far_a_fetch_is_takes_the_place_of_its_cause_until_it_is_done() -> None:
+    steps = LiveSteps()
+    steps.tell(Progress("churn", FETCH))
+    steps.tell(Progress("churn", FETCH, detail="1.0 GB of 4.0 GB"))
+    assert "1.0 GB of 4.0 GB" in seen(steps)[0]
+    steps.tell(Progress("churn", FETCH, 3.0))
+    assert "GB" not in seen(steps)[0]
+
+
+def test_away_from_a_terminal_it_is_told_now_and_then(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 100.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    with shown() as tell:
+        tell(Progress("churn", FETCH))
+        for second in range(1, 26):
+            now = 100.0 + second
+            tell(Progress("churn", FETCH, detail=f"{second} MB"))
+    assert [line.rpartition(": ")[2] for line in capsys.readouterr().err.splitlines()[1:]] == ["10 MB", "20 MB"]

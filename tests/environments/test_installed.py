@@ -1,9 +1,11 @@
 """A model's requirements beside what is installed where it would be served."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
+import yaml  # noqa: F401: it is imported before it can no longer be found
 
 from deployer.environments.installed import mismatches
 from deployer.environments.prepare import require_installed
@@ -22,13 +24,13 @@ INSTALLED = {
 
 @pytest.fixture(autouse=True)
 def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An interpreter that finds these first."""
+    """An interpreter that finds these, and none of those that happen to be installed here."""
     folder = tmp_path / "site-packages"
     for name, (version, requires) in INSTALLED.items():
         info = folder / f"{name.replace('-', '_')}-{version}.dist-info"
         info.mkdir(parents=True)
         (info / "METADATA").write_text(metadata(name, version, requires))
-    monkeypatch.syspath_prepend(str(folder))
+    monkeypatch.setattr(sys, "path", [str(folder), *(path for path in sys.path if "site-packages" not in path)])
     return folder
 
 

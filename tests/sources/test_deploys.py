@@ -86,8 +86,8 @@ def test_how_far_it_is_belongs_to_the_step_that_fetches(web: Web, harness: Memor
     deployer.on_progress = told.append
     deployer.deploy_model(config, replace=True)
     fetch = [progress for progress in told if progress.step.action is Action.FETCH]
-    assert (fetch[0].seconds, fetch[0].so_far) == (None, "")
-    assert fetch[1].so_far == "1.1 kB of 1.1 kB"
+    assert (fetch[0].seconds, fetch[0].detail) == (None, "")
+    assert fetch[1].detail == "1.1 kB of 1.1 kB"
     assert fetch[-1].seconds is not None
 
 

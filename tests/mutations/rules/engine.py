@@ -6,6 +6,7 @@ FOLDER, STARTER = "deployer/processes/folder.py", "deployer/processes/starter.py
 HELD, PARENT = "deployer/processes/held.py", "deployer/processes/parent.py"
 MEMORY_ENGINE, PROCESS_ENGINE = (f"deployer/flavors/{flavor}/engine.py" for flavor in ("memory", "process"))
 PROBE, PATHS, STORE = "deployer/flavors/process/probe.py", "deployer/sources/paths.py", "deployer/store.py"
+DIGEST = "deployer/digest.py"
 HELD_TESTS, ENGINE_TESTS = "tests/processes/test_held.py", "tests/flavors/process/test_engine.py"
 STORE_TESTS, FETCH_TESTS = "tests/test_store.py", "tests/sources/test_fetch.py"
 
@@ -96,21 +97,21 @@ MUTATIONS = (
     ),
     Mutation(
         rule="A digest is of the content.",
-        file=STORE,
+        file=DIGEST,
         old='f"{place}\\0{size}\\0{content}\\n"',
         new='f"{place}\\0{size}\\n"',
         seen_by=memory("17_a_revision_is_the_bytes"),
     ),
     Mutation(
         rule="A digest is of the places of the files.",
-        file=STORE,
+        file=DIGEST,
         old='f"{place}\\0{size}\\0{content}\\n"',
         new='f"{size}\\0{content}\\n"',
         seen_by=(f"{STORE_TESTS}::test_the_digest_is_the_documented_one",),
     ),
     Mutation(
         rule="A digest is over sorted lines.",
-        file=STORE,
+        file=DIGEST,
         old='b"".join(sorted(lines))',
         new='b"".join(lines)',
         seen_by=(f"{STORE_TESTS}::test_the_digest_is_the_documented_one",),
