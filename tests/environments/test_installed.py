@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-import yaml  # noqa: F401: it is imported before it can no longer be found
+import yaml  # noqa: F401 - no longer found once the path is cut
 
 from deployer.environments.installed import mismatches
 from deployer.environments.prepare import require_installed
