@@ -81,6 +81,13 @@ class Probes(Section):
     timeout_s: float = Field(
         default=2, gt=0, title="Timeout seconds", description="How long one answer to a health check may take."
     )
+    restart_hung_s: float = Field(
+        default=0,
+        ge=0,
+        title="Restart hung seconds",
+        description="How long it may not answer, once over its startup seconds, until reconcile kills and starts it "
+        "again; 0: it is left alone.",
+    )
 
 
 class Drain(Section):

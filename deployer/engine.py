@@ -109,6 +109,7 @@ class Workload:
         age_s: seconds since it was started (created, while it never was), by the platform's clock.
         starts: how often it was started since it was last marked running, or stopped.
         port_lost: it ended, and a stranger has its port.
+        silent_s: seconds since its present run was noted as silent; None where it is not.
     """
 
     record: Record
@@ -121,6 +122,7 @@ class Workload:
     ending: Ending | None = None
     port_lost: bool = False
     stamps_revision: bool = False
+    silent_s: float | None = None
 
     @property
     def ref(self) -> Ref:
@@ -209,6 +211,22 @@ class MeasuresLogs(Protocol):
     """An engine that knows how much it keeps of what its workloads write."""
 
     def log_bytes(self, ref: Ref) -> int: ...
+
+
+@runtime_checkable
+class RemembersSilence(Protocol):
+    """An engine that remembers, where a workload runs, since when it does not answer, and can end what hangs."""
+
+    def note_silence(self, ref: Ref, silent: bool) -> None:
+        """Note that its present run is silent from now on, unless that is noted already; or that it answers again."""
+        ...
+
+    def kill_silent(self, ref: Ref, silent_s: float) -> None:
+        """Kill its present run, without grace, if it was silent for so long and is so when asked right before.
+
+        Returns once that run has ended; one that came after it is left alone. What answers is noted so.
+        """
+        ...
 
 
 @runtime_checkable

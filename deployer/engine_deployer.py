@@ -8,7 +8,7 @@ from uuid import UUID
 from deployer import provenance, registry, secrets
 from deployer.base import BaseModelDeployer
 from deployer.config import ModelServerConfig
-from deployer.engine import Engine, KeepsLogs, ReportsUnreadable, Sweeps, Unreadable
+from deployer.engine import Engine, KeepsLogs, RemembersSilence, ReportsUnreadable, Sweeps, Unreadable
 from deployer.environments.store import Environments
 from deployer.errors import InvalidRequest, ServerNotFound, Unsupported
 from deployer.gateway import ChecksTokens, Gateway, MeasuresTraffic, Traffic
@@ -83,6 +83,11 @@ class EngineModelDeployer(BaseModelDeployer):
             raise Unsupported(
                 f"The flavor {self.FLAVOR} runs one replica of a model server, not {config.replicas}.",
                 hint="Set replicas to 1, or use a flavor that has several machines.",
+            )
+        if config.probes and config.probes.restart_hung_s and not isinstance(self.engine, RemembersSilence):
+            raise Unsupported(
+                f"The flavor {self.FLAVOR} does not restart servers that hang.",
+                hint="Set probes.restart_hung_s to 0; a stop with force and a start do it by hand.",
             )
 
     def deploy_model(self, config: ModelServerConfig, replace: bool = False, timeout: int = 300) -> ModelServer:

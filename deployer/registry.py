@@ -151,11 +151,16 @@ def _state_of_serving(serving: Observed, reached: bool) -> tuple[State, str]:
         case Condition.ENDED:
             return State.FAILED, _why_it_does_not_run(serving)
         case Condition.SILENT | Condition.RUNNING:
-            return State.UNKNOWN, "it runs, and did not answer its health check in time"
+            return State.UNKNOWN, "it runs, and did not answer its health check in time" + _until_when(serving)
         case Condition.UNREACHED if serving.workload.age_s <= serving.probes.startup_s:
             return State.PENDING, "it is starting"
         case _:
             return State.FAILED, f"it runs, and its health check says no: {serving.answer}"
+
+
+def _until_when(hanging: Observed) -> str:
+    limit_s = hanging.probes.restart_hung_s
+    return f"; reconcile restarts it once that has been so for {limit_s:g} s" if limit_s else ""
 
 
 def _state_of_ready(reached: bool) -> tuple[State, str]:

@@ -119,6 +119,23 @@ class ProcessFolder:
             return Ending(exit_code=None, message=UNSEEN, ago_s=age_s or 0.0)
         return None
 
+    def silent_s(self) -> float | None:
+        """Seconds since its present run was noted as silent; None where it was not."""
+        noted = files.read(self._at(files.SILENT))
+        return max(0.0, uptime_s() - noted["at"]) if noted.get("boot") == boot_id() else None
+
+    def note_silence(self, silent: bool, still: Callable[[], bool] = files.always) -> None:
+        """Note that it is silent from now on, unless that is noted already; or that it is not. A start forgets it.
+
+        Args:
+            still: asked last, when another folder of the same name could no longer get the note.
+        """
+        if not silent:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self._at(files.SILENT))
+        elif self.silent_s() is None:
+            files.write(self.folder / files.SILENT, {"boot": boot_id(), "at": uptime_s()}, still)
+
     def log(self) -> LogReader:
         """Reads what it writes."""
         return LogReader(self.folder / files.LOG)

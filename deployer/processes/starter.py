@@ -142,8 +142,8 @@ class _Start:
         return self._launch(lock, bound)
 
     def _count(self) -> None:
-        with contextlib.suppress(FileNotFoundError):
-            (self._folder / files.ENDED).unlink()
+        for name in (files.ENDED, files.SILENT):
+            (self._folder / name).unlink(missing_ok=True)
         with open(self._folder / files.STARTS, "a", encoding="ascii") as starts:
             starts.write(f"{boot_id()} {time.time():.3f}\n")
 

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from uuid import UUID
 
-from deployer.engine import Phase, Ref, Wanted
+from deployer.engine import Phase, Ref, RemembersSilence, Wanted
 from deployer.errors import Conflict, EngineError, ModelGone, RouteMoved
 from deployer.gateway import Split, Tag
 from deployer.records.record import Record
@@ -114,6 +114,11 @@ class Executor:
                 self._retire(view, _observed(view, step))
             case Action.STOP:
                 self._engine.stop(_observed(view, step).ref, _observed(view, step).drain.grace_s)
+            case Action.NOTE_SILENCE | Action.FORGET_SILENCE:
+                self._remembering.note_silence(_observed(view, step).ref, step.action is Action.NOTE_SILENCE)
+            case Action.KILL:
+                observed = _observed(view, step)
+                self._remembering.kill_silent(observed.ref, observed.probes.restart_hung_s)
             case Action.DELETE:
                 self.delete(_observed(view, step).ref)
             case Action.UNROUTE:
@@ -122,6 +127,11 @@ class Executor:
                 self._remove_superseded(view, step)
             case _:
                 raise AssertionError(f"no plan holds {step.action}")
+
+    @property
+    def _remembering(self) -> RemembersSilence:
+        assert isinstance(self._engine, RemembersSilence)
+        return self._engine
 
     def _start(self, observed: Observed) -> None:
         """Only the engine knows whether it lacks the bytes: it may have a copy of its own."""

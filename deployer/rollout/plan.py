@@ -1,8 +1,9 @@
 """What to do next for one model server; pure: no I/O, no clock, no engine.
 
 Reconcile and every deploy carry out the same first step of the same plan, for whatever they find.
-Every stop is of something closed, or of something its user stopped: once true, true for ever. The one exception
-is what makes room for a rollout `recreate`: it is stopped without a mark, and healed should that rollout fail.
+Every stop is of something closed, or of something its user stopped: once true, true for ever. Two exceptions are
+stopped without a mark, and healed: what makes room for a rollout `recreate`, should that fail, and what hangs for
+longer than its config allows.
 """
 
 from collections.abc import Iterator
@@ -100,6 +101,23 @@ def _heal(view: ServerView) -> Iterator[Step]:
             yield Step(action=Action.ROUTE, ref=o.ref, cause=cause, backend=o.backend)
         elif o.condition is Condition.UNREACHED and o.workload.age_s <= o.probes.startup_s:
             yield until_it_listens(o)
+        elif o.probes.restart_hung_s:
+            yield from _restart_hung(o)
+
+
+def _restart_hung(o: Observed) -> Iterator[Step]:
+    """Looks write nothing, and whoever looks ends soon: that it is silent is noted by a step of its own.
+
+    Until it is over its startup budget it may be loading; and what was killed later is healed at once, each time.
+    """
+    silent_s, limit_s = o.workload.silent_s, o.probes.restart_hung_s
+    if silent_s is None:
+        if o.condition is Condition.SILENT:
+            yield _step(Action.NOTE_SILENCE, o, "it runs and does not answer")
+    elif o.answers:
+        yield _step(Action.FORGET_SILENCE, o, "it answers again")
+    elif o.condition is Condition.SILENT and silent_s >= limit_s and o.workload.age_s > o.probes.startup_s:
+        yield _step(Action.KILL, o, f"it has not answered for {limit_s:g} s")
 
 
 def _halt(view: ServerView) -> Iterator[Step]:

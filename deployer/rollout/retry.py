@@ -5,8 +5,18 @@ from typing import TypeVar
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from deployer.engine import Engine, Readiness, Ref, ReportsUnreadable, Unreadable, Wanted, Workload, WorkloadSpec
-from deployer.errors import Transient
+from deployer.engine import (
+    Engine,
+    Readiness,
+    Ref,
+    RemembersSilence,
+    ReportsUnreadable,
+    Unreadable,
+    Wanted,
+    Workload,
+    WorkloadSpec,
+)
+from deployer.errors import Transient, Unsupported
 from deployer.gateway import Gateway, Route, Split, Tag
 
 Result = TypeVar("Result")
@@ -52,6 +62,19 @@ class PatientEngine:
 
     def delete(self, ref: Ref) -> None:
         patiently(self._engine.delete, ref)
+
+    def note_silence(self, ref: Ref, silent: bool) -> None:
+        patiently(self._remembering(ref).note_silence, ref, silent)
+
+    def kill_silent(self, ref: Ref, silent_s: float) -> None:
+        patiently(self._remembering(ref).kill_silent, ref, silent_s)
+
+    def _remembering(self, ref: Ref) -> RemembersSilence:
+        """Another library's flavor may have taken a config that this one refuses."""
+        if isinstance(self._engine, RemembersSilence):
+            return self._engine
+        what = f"{ref} does not answer, and this flavor restarts nothing that hangs."
+        raise Unsupported(what, hint="Stop it with force, then start it.")
 
     def unreadable(self) -> Unreadables:
         """Nothing, where the engine cannot find any."""

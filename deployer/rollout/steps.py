@@ -18,6 +18,8 @@ class Action(StrEnum):
     `fetch`, `build` (a Python environment) and `create` come before the plan; the others are the plan's.
     `close` burns a revision's number and marks it refused. `retire` waits for the proxy's
     acknowledgement and the whole drain before it stops; `stop` is for what takes no traffic.
+    `note-silence` and `forget-silence` write down, where it runs, whether it answers; `kill` asks once more
+    and ends, without grace, what hangs: a `start` follows.
     """
 
     FETCH = "fetch"
@@ -29,6 +31,9 @@ class Action(StrEnum):
     CLOSE = "close"
     RETIRE = "retire"
     STOP = "stop"
+    NOTE_SILENCE = "note-silence"
+    FORGET_SILENCE = "forget-silence"
+    KILL = "kill"
     DELETE = "delete"
     UNROUTE = "unroute"
     REMOVE_SERVER = "remove-server"

@@ -60,6 +60,11 @@ class Observed:
         return self.runs and self.readiness is not None and self.readiness.health is Health.READY
 
     @property
+    def answers(self) -> bool:
+        """Whether it answered its health check, be it that it is sick."""
+        return self.condition in (Condition.READY, Condition.SICK)
+
+    @property
     def probes(self) -> Probes:
         return self.workload.record.config.probes or USUAL_PROBES
 

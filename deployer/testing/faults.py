@@ -10,8 +10,9 @@ from deployer.engine import Wanted
 from deployer.engine_deployer import EngineModelDeployer
 from deployer.records.record import Record
 
+ENGINE_CALLS = ("list", "probe", "create", "mark", "start", "stop", "delete")
 CALLS = {
-    "engine": ("list", "probe", "create", "mark", "start", "stop", "delete", "log", "sweep", "unreadable"),
+    "engine": (*ENGINE_CALLS, "log", "sweep", "unreadable", "note_silence", "kill_silent"),
     "gateway": ("ensure", "routes", "write", "acknowledge", "remove"),
     "store": ("add", "collect"),
 }

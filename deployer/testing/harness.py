@@ -29,6 +29,7 @@ class Trait(StrEnum):
     NO_STRANGERS = "no strangers"
     NO_DISK = "no disk"
     NO_SMALL_DISK = "no small disk"
+    SILENCE_IS_FORGOTTEN = "silence is forgotten"
 
 
 class Harness(Protocol):

@@ -24,7 +24,7 @@ class ChildHarness(ModelFolder, HttpHarness):
     """Children of a folder of its own, with a gateway of its own; `close` ends both."""
 
     traits: ClassVar[frozenset[Trait]] = frozenset(
-        {Trait.ONE_PROCESS, Trait.NO_PIDS, Trait.NO_STRANGERS, Trait.NO_DISK}
+        {Trait.ONE_PROCESS, Trait.NO_PIDS, Trait.NO_STRANGERS, Trait.NO_DISK, Trait.SILENCE_IS_FORGOTTEN}
     )
     gateway_port: int = field(default_factory=free_port)
 

@@ -1,6 +1,6 @@
 """Every rule that is broken on purpose."""
 
-from tests.mutations.rules import closing, deployers, engine, gateway, identity, lost, process, reconcile
+from tests.mutations.rules import closing, deployers, engine, gateway, hanging, identity, lost, process, reconcile
 
-RULES = (closing, identity, deployers, reconcile, engine, process, gateway, lost)
+RULES = (closing, identity, deployers, reconcile, engine, process, gateway, lost, hanging)
 MUTATIONS = tuple(mutation for rules in RULES for mutation in rules.MUTATIONS)

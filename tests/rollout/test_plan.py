@@ -11,7 +11,7 @@ from deployer.records.record import SupersededServer
 from deployer.rollout.plan import GIVE_UP_AFTER_STARTS, LONGEST_BACK_OFF_S, back_off_s, given_up, plan, superseded_by
 from deployer.rollout.steps import Action
 from deployer.rollout.view import Condition, Observed, ServerView
-from tests.support.worlds import observed, record, routed_to
+from tests.support.worlds import observed, record, restarted_when_hung, routed_to
 
 
 def first(route: Route, *workloads: Observed) -> tuple[Action, int] | None:
@@ -97,6 +97,48 @@ def test_a_server_that_many_reboots_ended_is_never_given_up() -> None:
 
 def test_a_hung_server_is_left_alone() -> None:
     assert first(routed_to(1), observed(1, Condition.SILENT, age_s=1)) is None
+
+
+def hung(revision: int = 1, *, silent_s: float | None, age_s: float = 21) -> Observed:
+    """It is started within 20 s, and may hang for 10."""
+    silent = observed(revision, Condition.SILENT, silent_s=silent_s, age_s=age_s)
+    return restarted_when_hung(silent, 10)
+
+
+def test_that_a_server_hangs_is_noted_where_it_is_to_be_restarted() -> None:
+    assert first(routed_to(1), hung(silent_s=None)) == (Action.NOTE_SILENCE, 1)
+    assert first(routed_to(1), hung(silent_s=9)) is None
+    assert first(routed_to(1), hung(silent_s=10)) == (Action.KILL, 1)
+
+
+def test_a_server_that_hangs_while_it_may_be_starting_is_left_alone() -> None:
+    assert first(routed_to(1), hung(silent_s=19, age_s=20)) is None
+
+
+@pytest.mark.parametrize("condition", [Condition.READY, Condition.SICK])
+def test_a_server_that_answers_again_is_silent_no_more(condition: Condition) -> None:
+    answers = restarted_when_hung(observed(1, condition, silent_s=99, age_s=200), 10)
+    assert first(routed_to(1), answers) == (Action.FORGET_SILENCE, 1)
+
+
+@pytest.mark.parametrize("condition", [Condition.UNREACHED, Condition.RUNNING])
+def test_a_server_of_which_nothing_was_heard_stays_as_it_was_noted(condition: Condition) -> None:
+    assert first(routed_to(1), restarted_when_hung(observed(1, condition, silent_s=99, age_s=200), 10)) is None
+
+
+def test_what_takes_no_traffic_is_never_restarted_for_hanging() -> None:
+    """It is on its way, and its startup budget decides; or it is stopped, or held for a `recreate`."""
+    assert first(routed_to(1), observed(1, Condition.READY), hung(2, silent_s=99)) == (Action.CLOSE, 2)
+    stopped = replace(hung(silent_s=99), workload=replace(hung(silent_s=99).workload, wanted=Wanted.STOPPED))
+    assert first(routed_to(1, address=""), stopped) == (Action.RETIRE, 1)
+    above = observed(2, Condition.CREATED, rollout="recreate")
+    assert first(routed_to(1, address=""), hung(silent_s=99), above) == (Action.RETIRE, 1)
+
+
+def test_what_was_killed_as_it_hung_is_started_at_once_however_often() -> None:
+    killed = Ending(exit_code=-9, message="killed", ago_s=0)
+    often = observed(1, Condition.ENDED, starts=GIVE_UP_AFTER_STARTS + 1, age_s=21, ending=killed)
+    assert first(routed_to(1), restarted_when_hung(often, 10)) == (Action.START, 1)
 
 
 def test_a_lost_route_is_rebuilt_before_anything_is_closed() -> None:

@@ -4,7 +4,7 @@ How the lowest was rolled out matters only as long as nothing stands above it th
 """
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -12,7 +12,7 @@ from deployer.engine import Wanted
 from deployer.rollout.plan import plan
 from deployer.rollout.steps import Action, Step
 from deployer.rollout.view import Condition, Observed, ServerView
-from tests.support.worlds import IdealWorld, observed, routed_to
+from tests.support.worlds import IdealWorld, observed, restarted_when_hung, routed_to
 
 ROLLOUTS = ("replace", "recreate")
 Rollouts = tuple[str, ...]
@@ -25,21 +25,44 @@ CONDITIONS = (
     Condition.SILENT,
     Condition.ENDED,
 )
+ALLOWED_S = 10
+SILENCES: tuple[tuple[Condition, dict[str, float]], ...] = (
+    (Condition.CREATED, {}),
+    (Condition.UNREACHED, {"silent_s": 99}),
+    (Condition.READY, {}),
+    (Condition.READY, {"silent_s": 99}),
+    (Condition.SILENT, {"age_s": 21}),
+    (Condition.SILENT, {"age_s": 21, "silent_s": 9}),
+    (Condition.SILENT, {"age_s": 19, "silent_s": 99}),
+    (Condition.SILENT, {"age_s": 21, "silent_s": 10}),
+    (Condition.ENDED, {}),
+)
+"""Of a server that is started within 20 s, and may hang for 10."""
+States = Callable[[int, str], list[Observed]]
 ENDING_ACTIONS = (Action.STOP, Action.RETIRE, Action.DELETE)
 
 
-def workloads(rollouts: Rollouts) -> Iterator[tuple[Observed, ...]]:
+def patient(revision: int, rollout: str) -> list[Observed]:
+    """What a revision may be, whose config leaves alone what hangs."""
+    return [observed(revision, *state, rollout=rollout) for state in itertools.product(CONDITIONS, Wanted)]
+
+
+def impatient(revision: int, rollout: str) -> list[Observed]:
+    """What one may be that is to be restarted."""
+    states = [observed(revision, c, w, rollout=rollout, **noted) for (c, noted) in SILENCES for w in Wanted]
+    return [restarted_when_hung(state, ALLOWED_S) for state in states]
+
+
+def workloads(rollouts: Rollouts, states: States) -> Iterator[tuple[Observed, ...]]:
     """Of revisions 1, 2…, each with its rollout."""
-    numbered = list(enumerate(rollouts, start=1))
-    states = list(itertools.product(CONDITIONS, Wanted))
-    choices = [[None, *(observed(n, *state, rollout=rollout) for state in states)] for n, rollout in numbered]
+    choices = [[None, *states(n, rollout)] for n, rollout in enumerate(rollouts, start=1)]
     for combination in itertools.product(*choices):
         yield tuple(filter(None, combination))
 
 
-def views(rollouts: Rollouts) -> Iterator[ServerView]:
+def views(rollouts: Rollouts, states: States) -> Iterator[ServerView]:
     """All of them but those that the protocol never makes: a route to what is not there, or was refused."""
-    for standing in workloads(rollouts):
+    for standing in workloads(rollouts, states):
         servable = [o.revision for o in standing if not o.refused]
         for split in (None, *servable):
             for high in range(split or 0, len(rollouts) + 1):
@@ -66,13 +89,16 @@ def follow(view: ServerView, followed: set[object]) -> list[str]:
 
 
 def essence(view: ServerView) -> object:
-    return view.route, tuple((o.revision, o.condition, o.workload.wanted) for o in view.workloads)
+    states = ((o.revision, o.condition, o.workload) for o in view.workloads)
+    return view.route, tuple((n, c, w.wanted, w.silent_s, w.age_s) for n, c, w in states)
 
 
-def unsafe(view: ServerView, step: object) -> list[str]:
-    if getattr(step, "action", None) not in ENDING_ACTIONS:
+def unsafe(view: ServerView, step: Step) -> list[str]:
+    if step.action is Action.KILL:
+        return [f"{step} kills what need not hang"] if not any(is_due(o) for o in view.serving) else []
+    if step.action not in ENDING_ACTIONS:
         return []
-    o = next(o for o in view.workloads if o.ref == step.ref)  # type: ignore[attr-defined]
+    o = next(o for o in view.workloads if o.ref == step.ref)
     if view.is_open(o) and not (view.stopped or makes_room(view, o)):
         return [f"{step} ends an open revision"]
     return [f"{step} takes a backend from the route"] if view.route.address_of(o.revision) else []
@@ -134,15 +160,32 @@ def left_over(view: ServerView) -> list[str]:
 
 
 def _hangs(o: Observed) -> bool:
-    """What is unknown is left alone."""
-    return o.condition is Condition.SILENT
+    """What is unknown is left alone, unless its config says otherwise."""
+    unnoted = bool(o.probes.restart_hung_s) and o.workload.silent_s is None
+    return o.condition is Condition.SILENT and not (unnoted or is_due(o))
+
+
+def is_due(o: Observed) -> bool:
+    """Whether it is to be killed."""
+    silent_s, age_s = o.workload.silent_s, o.workload.age_s
+    long_enough = silent_s is not None and silent_s >= ALLOWED_S and age_s > o.probes.startup_s
+    return bool(o.probes.restart_hung_s) and o.condition is Condition.SILENT and long_enough
 
 
 @pytest.mark.parametrize("rollouts", [*OF_THREE, *OF_TWO], ids="-".join)
 def test_every_state_comes_to_rest_with_nothing_open_stopped_and_nothing_left_over(rollouts: Rollouts) -> None:
+    require_rest(views(rollouts, patient), more_than={2: 1_500, 3: 45_000}[len(rollouts)])
+
+
+@pytest.mark.parametrize("rollouts", OF_TWO, ids="-".join)
+def test_where_what_hangs_is_to_be_restarted_too(rollouts: Rollouts) -> None:
+    require_rest(views(rollouts, impatient), more_than=5_000)
+
+
+def require_rest(every: Iterator[ServerView], more_than: int) -> None:
     counted, followed, wrong = 0, set[object](), []
-    for view in views(rollouts):
+    for view in every:
         counted += 1
         wrong += [(problem, view) for problem in follow(view, followed)]
-    assert counted > {2: 1_500, 3: 45_000}[len(rollouts)]
+    assert counted > more_than
     assert not wrong, f"{len(wrong)} problems in {counted} states, the first: {wrong[0]}"

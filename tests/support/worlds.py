@@ -41,6 +41,14 @@ def record(revision: int, supersedes: tuple[SupersededServer, ...] = (), rollout
     )
 
 
+def restarted_when_hung(o: Observed, after_s: float) -> Observed:
+    """The same with a config that allows it so many seconds of silence."""
+    probes = o.probes.model_copy(update={"restart_hung_s": after_s})
+    config = o.workload.record.config.model_copy(update={"probes": probes})
+    changed = o.workload.record.model_copy(update={"config": config})
+    return replace(o, workload=replace(o.workload, record=changed))
+
+
 RECORDS = {(number, rollout): record(number, rollout=rollout) for number in range(1, 6) for rollout in CONFIGS}
 
 
@@ -87,6 +95,10 @@ class IdealWorld:
         match step.action:
             case Action.START | Action.WAIT:
                 self._change(ref, self._ready)
+            case Action.NOTE_SILENCE:
+                self._change(ref, lambda o: self._noted(o, 0.0))
+            case Action.FORGET_SILENCE:
+                self._change(ref, lambda o: self._noted(o, None))
             case Action.CLOSE:
                 assert ref
                 if self.view.may_burn(next(o for o in self.view.workloads if o.ref == ref)):
@@ -96,7 +108,7 @@ class IdealWorld:
                 split = (step.backend,) if step.backend else ()
                 high = max([self.view.route.high, *(backend.revision for backend in split)])
                 self._route(Route(split, high, "tag"))
-            case Action.STOP | Action.RETIRE:
+            case Action.STOP | Action.RETIRE | Action.KILL:
                 self._change(ref, self._ended)
             case Action.DELETE:
                 kept = tuple(o for o in self.view.workloads if o.ref != ref)
@@ -116,11 +128,16 @@ class IdealWorld:
 
     @staticmethod
     def _ready(o: Observed) -> Observed:
-        return observed(o.revision, Condition.READY, o.workload.wanted, rollout=o.workload.record.config.rollout)
+        mine = o.workload
+        return observed(o.revision, Condition.READY, mine.wanted, record=mine.record, silent_s=mine.silent_s)
 
     @staticmethod
     def _ended(o: Observed) -> Observed:
-        return observed(o.revision, Condition.ENDED, o.workload.wanted, rollout=o.workload.record.config.rollout)
+        return observed(o.revision, Condition.ENDED, o.workload.wanted, record=o.workload.record)
+
+    @staticmethod
+    def _noted(o: Observed, silent_s: float | None) -> Observed:
+        return replace(o, workload=replace(o.workload, silent_s=silent_s))
 
     @staticmethod
     def _marked(o: Observed, wanted: Wanted) -> Observed:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from deployer.engine import Phase, Readiness, Ref, Unreadable, Wanted, Workload, WorkloadSpec
+from deployer.engine import Health, Phase, Readiness, Ref, Unreadable, Wanted, Workload, WorkloadSpec
 from deployer.errors import EngineError, WorkloadExists
 from deployer.flavors.memory.platform import KILLED, MemoryPlatform, Run, Stored, read_model
 from deployer.records.names import workload_name
@@ -78,6 +78,25 @@ class MemoryEngine:
                 stored.run.end(0 if grace_s else KILLED)
                 stored.starts = 0
 
+    def note_silence(self, ref: Ref, silent: bool) -> None:
+        with self._platform.lock:
+            stored = self._of(ref)
+            if stored and stored.run and not silent:
+                stored.run.silent_since = None
+            elif stored and stored.run and stored.run.silent_since is None:
+                stored.run.silent_since = time.monotonic()
+
+    def kill_silent(self, ref: Ref, silent_s: float) -> None:
+        with self._platform.lock:
+            stored = self._of(ref)
+            noted = _silent_s(stored) if stored else None
+            if not stored or not stored.run or noted is None or noted < silent_s:
+                return
+            if stored.run.readiness().health is Health.SILENT:
+                stored.run.end(KILLED)
+            else:
+                stored.run.silent_since = None
+
     def delete(self, ref: Ref) -> None:
         with self._platform.lock:
             stored = self._of(ref)
@@ -132,7 +151,14 @@ def _workload(record: Record, stored: Stored) -> Workload:
         starts=stored.starts,
         ending=stored.ending(),
         stamps_revision=stored.launch.stamps_revision,
+        silent_s=_silent_s(stored),
     )
+
+
+def _silent_s(stored: Stored) -> float | None:
+    if stored.run is None or stored.run.silent_since is None or stored.phase() is not Phase.RUNNING:
+        return None
+    return time.monotonic() - stored.run.silent_since
 
 
 def _age_s(stored: Stored) -> float:

@@ -23,6 +23,7 @@ class Run:
     exit_code: int = 0
     answered: float | None = None
     hung: bool = False
+    silent_since: float | None = None
 
     @property
     def mode(self) -> str:

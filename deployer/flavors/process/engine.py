@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from deployer.config import Probes
-from deployer.engine import Readiness, Ref, Unreadable, Wanted, Workload, WorkloadSpec
+from deployer.engine import Health, Readiness, Ref, Unreadable, Wanted, Workload, WorkloadSpec
 from deployer.errors import EngineError, EngineUnavailable, ModelGone, WorkloadExists
 from deployer.flavors.process.environment import first_in_path, harmless, no_environment
 from deployer.flavors.process.folder import RECORD, NotReadable, WorkloadFolder, new_workload
@@ -27,6 +27,7 @@ TEMPORARY, GONE = ".tmp-", ".gone-"
 TEMPORARY_FOR_S = 60.0
 OTHER_PORTS = 20
 FOLLOW_EVERY_S = 0.1
+LAST_QUESTION_S = 60.0
 Unreadables = list[Unreadable]
 LeftoverKinds = list[Leftovers]
 
@@ -108,6 +109,24 @@ class ProcessEngine:
             if folder:
                 folder.forget_starts()
                 folder.stop(grace_s, still=lambda: folder.belongs_to(ref))
+
+    def note_silence(self, ref: Ref, silent: bool) -> None:
+        with self._ours(ref, f"{ref} could not be noted") as folder:
+            if folder and folder.held():
+                folder.note_silence(silent, still=lambda: folder.belongs_to(ref))
+
+    def kill_silent(self, ref: Ref, silent_s: float) -> None:
+        """Whose run it is, is told before it is asked: who is frozen after that kills no later one."""
+        with self._ours(ref, f"{ref} could not be killed") as folder:
+            if folder is None:
+                return
+            run, noted_s = folder.identity(), folder.silent_s()
+            if noted_s is None or noted_s < silent_s or not folder.held():
+                return
+            if Prober(folder).ask(folder.workload(), LAST_QUESTION_S).health is Health.SILENT:
+                folder.stop(0, still=lambda: folder.belongs_to(ref) and folder.identity() == run)
+            else:
+                folder.note_silence(False)
 
     def delete(self, ref: Ref) -> None:
         gone = self._root / f"{GONE}{ref.token}"

@@ -93,6 +93,7 @@ class WorkloadFolder(HeldProcess):
             ending=ending,
             port_lost=ending is not None and starts == 1 and not can_be_bound(port),
             stamps_revision=launch.stamps_revision,
+            silent_s=None if resting else self.silent_s(),
         )
 
     def record(self) -> Record:

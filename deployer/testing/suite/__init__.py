@@ -36,6 +36,7 @@ PARTS = (
     "struck",
     "erased",
     "reviving",
+    "hanging",
     "recreate",
     "recreate_crossed",
     "not_ours",

@@ -7,6 +7,7 @@ KILLED_ALIKE = "whoever kills a deployer there kills the platform with it"
 NO_RECORD_ON_DISK = "its records are on no disk"
 ONLY_ROOT_ON_LINUX = "only root, on Linux, can mount a disk that is small enough to be filled"
 NO_ADDRESS = "nobody can answer there in the place of another"
+NO_MEMORY_OF_SILENCE = "nobody remembers there since when something does not answer, so a config may not ask for it"
 NO_NUMBERS = "nothing has a number there that somebody else could get"
 NO_CHOSEN_NUMBERS = "only root, on Linux, can have a pid given out again at once"
 WITH_REAL_SIGNALS = (
@@ -23,6 +24,13 @@ WITH_A_FULL_DISK = (
     "test_32_a_stop_that_cannot_be_written_down_stops_nothing",
     "test_32_what_stands_on_a_disk_that_takes_no_more_files_can_be_looked_at",
 )
+OF_WHAT_HANGS = (
+    "test_28_what_hangs_for_longer_than_its_config_allows_is_restarted",
+    "test_28_what_hangs_is_not_restarted_before_its_time_to_start_is_over",
+    "test_28_what_answers_again_was_never_silent",
+    "test_34_what_is_to_be_killed_is_asked_once_more",
+    "test_34_what_has_not_been_silent_for_so_long_is_not_killed",
+)
 NOT_APPLICABLE: dict[tuple[str, Trait], str] = {
     ("test_15_slow_requests_in_flight_finish", Trait.REQUESTS_TAKE_NO_TIME): "none is ever in flight",
     ("test_29_a_recycled_pid_is_never_signalled", Trait.NO_PIDS): NO_NUMBERS,
@@ -33,6 +41,7 @@ NOT_APPLICABLE: dict[tuple[str, Trait], str] = {
     ("test_24_a_server_that_only_a_newer_library_can_read_keeps_its_route_and_its_name", Trait.NO_STRANGERS): ITS_OWN,
     ("test_24_a_stranger_in_the_place_of_the_next_revision_is_named_and_nothing_is_lost", Trait.NO_STRANGERS): ITS_OWN,
     **{(test, Trait.ONE_PROCESS): KILLED_ALIKE for test in WITH_REAL_SIGNALS},
+    **{(test, Trait.SILENCE_IS_FORGOTTEN): NO_MEMORY_OF_SILENCE for test in OF_WHAT_HANGS},
     **{(test, Trait.NO_DISK): NO_RECORD_ON_DISK for test in WITH_A_FULL_DISK},
     **{(test, Trait.NO_SMALL_DISK): ONLY_ROOT_ON_LINUX for test in WITH_A_FULL_DISK},
 }
