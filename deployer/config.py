@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 MAX_NAME = 255
+GPUS_SEEN = "CUDA_VISIBLE_DEVICES"
 MAX_CONFIG_BYTES = 16 * 1024
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 SECRET_REFERENCE = re.compile(r"(env:[A-Za-z_][A-Za-z0-9_]*|file:/.+|prefect:[^/]+/.+|kubernetes:[^/]+/.+)")
@@ -118,6 +119,21 @@ class Provenance(Section):
     pipeline_step_name: str = Field(default="", title="Task", description="Name of the task.")
 
 
+class Resources(Section):
+    """How much of a machine the server may use."""
+
+    cpu: float | None = Field(
+        default=None, gt=0, title="CPU", description="How many cores it may keep busy; as many as there are when empty."
+    )
+    memory: str = Field(
+        default="",
+        pattern="^([1-9][0-9]*(Ki|Mi|Gi|Ti|k|M|G|T)?)?$",
+        title="Memory",
+        description="How much memory it may have, as 512Mi or 2G; no limit when empty.",
+    )
+    gpu: int = Field(default=0, ge=0, title="GPUs", description="How many GPUs it has for itself.")
+
+
 class Command(Section):
     """A command line of the user's own that serves HTTP; used by the runtime `command`."""
 
@@ -186,6 +202,9 @@ class ModelServerConfig(BaseModel):
         title="Credentials",
         description="Environment variables by reference, like secrets, for whoever fetches the model, not its server.",
     )
+    resources: Resources | None = Field(
+        default=None, title="Resources", description="How much of a machine it may use."
+    )
     probes: Probes | None = Field(default=None, title="Probes", description="How it is told whether it is ready.")
     drain: Drain | None = Field(default=None, title="Drain", description="How an old revision ends.")
     access: Access | None = Field(
@@ -204,6 +223,8 @@ class ModelServerConfig(BaseModel):
             raise ValueError("give at least one of `name` (the server's) and `model_name` (the model's)")
         if both := self.env.keys() & self.secrets.keys():
             raise ValueError(f"{', '.join(sorted(both))}: in `env` and in `secrets`; give each variable once")
+        if self.resources and self.resources.gpu and GPUS_SEEN in self.env.keys() | self.secrets.keys():
+            raise ValueError(f"{GPUS_SEEN} is set by `resources.gpu`: give one of the two")
         size = len(json.dumps(self.model_dump(mode="json")))
         if size > MAX_CONFIG_BYTES:
             raise ValueError(f"a config may hold {MAX_CONFIG_BYTES} bytes as JSON, this one has {size}")

@@ -64,11 +64,13 @@ class Ending:
         exit_code: None where the platform could not see it, as after a reboot; negative for a signal.
         message: the same in words.
         ago_s: seconds since, by the platform's clock.
+        out_of_memory: the platform killed it, or some of it, for wanting more memory than its limit.
     """
 
     exit_code: int | None
     message: str
     ago_s: float
+    out_of_memory: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from deployer import provenance, registry, secrets
 from deployer.base import BaseModelDeployer
-from deployer.config import ModelServerConfig
+from deployer.config import ModelServerConfig, Resources
 from deployer.engine import Engine, KeepsLogs, RemembersSilence, ReportsUnreadable, Sweeps, Unreadable
 from deployer.environments.store import Environments
 from deployer.errors import InvalidRequest, ServerNotFound, Unsupported
@@ -84,11 +84,24 @@ class EngineModelDeployer(BaseModelDeployer):
                 f"The flavor {self.FLAVOR} runs one replica of a model server, not {config.replicas}.",
                 hint="Set replicas to 1, or use a flavor that has several machines.",
             )
+        if config.resources:
+            self.check_resources(config.resources)
         if config.probes and config.probes.restart_hung_s and not isinstance(self.engine, RemembersSilence):
             raise Unsupported(
                 f"The flavor {self.FLAVOR} does not restart servers that hang.",
                 hint="Set probes.restart_hung_s to 0; a stop with force and a start do it by hand.",
             )
+
+    def check_resources(self, resources: Resources) -> None:
+        """Refuse what this flavor cannot give to a server of its own.
+
+        Raises:
+            Unsupported: it cannot.
+        """
+        raise Unsupported(
+            f"The flavor {self.FLAVOR} limits no resources.",
+            hint="Leave `resources` out, or use a flavor that does: process.",
+        )
 
     def deploy_model(self, config: ModelServerConfig, replace: bool = False, timeout: int = 300) -> ModelServer:
         deadline = _deadline(timeout)

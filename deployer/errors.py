@@ -31,6 +31,7 @@ DeployerError
 ├── EngineError                  the platform says no, and will say so again
 │   ├── StateDirectoryUnusable
 │   ├── PortTaken
+│   ├── DevicesTaken
 │   └── LifecycleTimeout
 ├── PredictionFailed
 └── Conflict                     somebody else was first: look again (never reaches a caller)
@@ -212,6 +213,10 @@ class StateDirectoryUnusable(EngineError):
 
 class PortTaken(EngineError):
     """A port that was asked for belongs to somebody else."""
+
+
+class DevicesTaken(EngineError):
+    """Others have the GPUs that were asked for."""
 
 
 class LifecycleTimeout(EngineError):

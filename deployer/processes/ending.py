@@ -5,8 +5,15 @@ import signal
 UNSEEN = "it ended unseen: killed together with its starter, or the machine was restarted"
 
 
-def in_words(exit_code: int) -> str:
-    """What an exit code, negative for a signal, tells a person."""
+def in_words(exit_code: int, memory: str = "") -> str:
+    """What an exit code, negative for a signal, tells a person.
+
+    Args:
+        memory: the limit that something of it wanted more than, and was killed for.
+    """
+    if memory:
+        wanted = f"it wanted more than its {memory} of memory (resources.memory)"
+        return f"it was killed: {wanted}" if exit_code == -signal.SIGKILL else f"{in_words(exit_code)}: {wanted}"
     if exit_code >= 0:
         return f"it exited with code {exit_code}"
     try:

@@ -10,6 +10,7 @@ from deployer.engine import Ending
 from deployer.processes import files, locks
 from deployer.processes.ending import UNSEEN, in_words
 from deployer.processes.identity import Identity, boot_id, uptime_s
+from deployer.processes.instructions import Room
 from deployer.processes.log import LogReader
 
 
@@ -114,10 +115,17 @@ class ProcessFolder:
         if ended := files.read(self._at(files.ENDED)):
             same_boot = ended["boot"] == boot_id()
             ago_s = uptime_s() - ended["at"] if same_boot else self._seconds_since_written(files.ENDED)
-            return Ending(exit_code=ended["exit_code"], message=in_words(ended["exit_code"]), ago_s=max(0.0, ago_s))
+            exit_code, memory = ended["exit_code"], str(ended.get("memory", ""))
+            message = in_words(exit_code, memory)
+            return Ending(exit_code=exit_code, message=message, ago_s=max(0.0, ago_s), out_of_memory=bool(memory))
         if (age_s := self.age_if(True)) is not None or self.starts():
             return Ending(exit_code=None, message=UNSEEN, ago_s=age_s or 0.0)
         return None
+
+    def room(self) -> Room:
+        """What it may use of the machine as long as it runs."""
+        told = files.read(self._at(files.ROOM))
+        return Room(**{name: value for name, value in told.items() if name in Room._fields})
 
     def silent_s(self) -> float | None:
         """Seconds since its present run was noted as silent; None where it was not."""

@@ -13,7 +13,7 @@ from deployer.errors import EngineError, EngineUnavailable, PortTaken
 from deployer.processes import files
 from deployer.processes.folder import ProcessFolder
 from deployer.processes.identity import LINUX, Identity
-from deployer.processes.instructions import Instructions, Outcome
+from deployer.processes.instructions import NO_ROOM, Instructions, Outcome, Room
 from deployer.processes.passing import AGAIN
 
 PACKAGE_PARENT = str(Path(deployer.__path__[0]).resolve().parent)
@@ -43,6 +43,8 @@ class HeldProcess(ProcessFolder):
         stands: Mapping[str, str] | None = None,
         deadline_s: float = 30,
         strikes: Mapping[str, int] | None = None,
+        room: Room = NO_ROOM,
+        guard: int = -1,
     ) -> Outcome:
         """Start it, if it is wanted running and does not run; returns once it runs, ready or not.
 
@@ -56,6 +58,9 @@ class HeldProcess(ProcessFolder):
             stable_s: a run of so many seconds has its starts counted anew.
             stands: files of the folder by name, as they were read; where they hold something else it is another's.
             strikes: signals that its starter sends itself, by the point it has reached; for tests.
+            room: what it may use of the machine.
+            guard: a descriptor that its starter keeps open until it runs and its room is written down, whoever asked
+                may die meanwhile.
 
         Returns:
             STARTED, or why not: ALREADY_RUNS, DELETED or NOT_WANTED.
@@ -78,6 +83,8 @@ class HeldProcess(ProcessFolder):
             stable_s=stable_s,
             stands=dict(stands or {}),
             strikes=dict(strikes or {}),
+            room=room._asdict(),
+            guard=guard,
         )
         return self._outcome(self._run_starter(told, deadline_s))
 
@@ -109,7 +116,14 @@ class HeldProcess(ProcessFolder):
         env = {"PYTHONPATH": PACKAGE_PARENT, "PATH": os.environ.get("PATH", os.defpath)}
         try:
             return subprocess.run(
-                command, input=told.as_json(), env=env, capture_output=True, text=True, timeout=deadline_s, check=False
+                command,
+                input=told.as_json(),
+                env=env,
+                capture_output=True,
+                text=True,
+                timeout=deadline_s,
+                check=False,
+                pass_fds=[told.guard] if told.guard >= 0 else [],
             )
         except subprocess.TimeoutExpired:
             what = f"{self.folder.name} was not started within {deadline_s:g} s"

@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Mapping
 from enum import IntEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Outcome(IntEnum):
@@ -29,6 +29,27 @@ class NotStarted(Exception):
         self.message = message
 
 
+class Room(NamedTuple):
+    """What a server may use of the machine, and what is written beside it as long as it runs.
+
+    Attributes:
+        cpus: the CPUs that it runs on; empty: all of them.
+        gpus: the devices that it has alone.
+        group: its control group's folder; empty: none.
+        limits: of that group, by file.
+        memory: the limit on its memory in its config's words.
+    """
+
+    cpus: list[int] = []
+    gpus: list[str] = []
+    group: str = ""
+    limits: dict[str, str] = {}
+    memory: str = ""
+
+
+NO_ROOM = Room()
+
+
 class Instructions(NamedTuple):
     """How to start a server. They may hold secrets: they go through a pipe, never to a disk.
 
@@ -42,6 +63,8 @@ class Instructions(NamedTuple):
         stable_s: a run of so many seconds has its starts counted anew.
         stands: what files of the folder hold, by name, as whoever asks has read them; another's are not started.
         strikes: signals that the starter is to send itself, by the point it has reached; for tests of what it leaves.
+        room: the fields of a `Room`.
+        guard: a descriptor to be kept open until it is written down what the server has; -1: none.
     """
 
     argv: list[str]
@@ -54,6 +77,8 @@ class Instructions(NamedTuple):
     stable_s: float
     stands: dict[str, str]
     strikes: dict[str, int]
+    room: dict[str, Any] = {}
+    guard: int = -1
 
     def as_json(self) -> str:
         return json.dumps(self._asdict())

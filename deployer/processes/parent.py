@@ -6,8 +6,9 @@ import select
 import signal
 import time
 from pathlib import Path
+from typing import NamedTuple
 
-from deployer.processes import files
+from deployer.processes import cgroup, files
 from deployer.processes.identity import boot_id, uptime_s
 from deployer.processes.log import keep_within
 
@@ -15,7 +16,14 @@ LOOK_AT_LOG_EVERY_S = 3.0
 GROUP_PATIENCE_S = 2.0
 
 
-def stay(server: int, folder: Path, log_limit: int, stable_s: float) -> None:
+class Confined(NamedTuple):
+    """The group of the server, and its limit on memory in its config's words; empty where it has none."""
+
+    group: cgroup.Group
+    memory: str
+
+
+def stay(server: int, folder: Path, log_limit: int, stable_s: float, confined: Confined | None = None) -> None:
     """Return once the server and what is left of its process group have ended and `ended` is written."""
     began = time.monotonic()
     woken = _wake_on_child()
@@ -27,7 +35,12 @@ def stay(server: int, folder: Path, log_limit: int, stable_s: float) -> None:
     _end_group(server)
     if time.monotonic() - began >= stable_s:
         (folder / files.STARTS).unlink(missing_ok=True)
-    files.write(folder / files.ENDED, {"exit_code": exit_code, "boot": boot_id(), "at": uptime_s()})
+    ended: dict[str, object] = {"exit_code": exit_code, "boot": boot_id(), "at": uptime_s()}
+    if confined:
+        if confined.memory and confined.group.ran_out_of_memory:
+            ended["memory"] = confined.memory
+        cgroup.remove(confined.group.path)
+    files.write(folder / files.ENDED, ended)
 
 
 def _wake_on_child() -> int:

@@ -15,10 +15,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
-from deployer.processes import files, locks
+from deployer.processes import cgroup, files, locks
 from deployer.processes.identity import boot_id, identify
-from deployer.processes.instructions import Instructions, NotStarted, Outcome
-from deployer.processes.parent import stay
+from deployer.processes.instructions import NO_ROOM, Instructions, NotStarted, Outcome, Room
+from deployer.processes.parent import Confined, stay
 from deployer.processes.passing import passes
 
 GO = b"g"
@@ -30,6 +30,8 @@ def main() -> int:
     """Fork the real starter, and exit with its outcome once that is known."""
     folder, instructions = Path(sys.argv[1]), Instructions(**json.load(sys.stdin))
     try:
+        if instructions.guard >= 0:
+            os.set_inheritable(instructions.guard, False)
         outcome, message = _outcome(folder, instructions)
     except OSError as error:
         outcome, message = _refused(error)
@@ -55,17 +57,20 @@ def _refused(error: Exception) -> tuple[int, str]:
 
 def _be_the_starter(folder: Path, instructions: Instructions, pipe: int) -> NoReturn:
     try:
-        if server := _start(folder, instructions, pipe):
-            stay(server, folder, instructions.log_limit, instructions.stable_s)
+        start = _Start(folder, instructions)
+        if server := _start(start, folder, pipe):
+            if instructions.guard >= 0:
+                os.close(instructions.guard)
+            stay(server, folder, instructions.log_limit, instructions.stable_s, start.confined)
     finally:
         os._exit(0)
 
 
-def _start(folder: Path, instructions: Instructions, pipe: int) -> int | None:
+def _start(start: "_Start", folder: Path, pipe: int) -> int | None:
     server, said = None, (int(Outcome.STARTED), "")
     try:
         _detach(folder)
-        server = _Start(folder, instructions).run()
+        server = start.run()
     except NotStarted as reason:
         said = reason.outcome, reason.message
     except Exception as error:
@@ -90,11 +95,17 @@ def _detach(folder: Path) -> None:
 
 
 class _Start:
-    """The order of effects of one start."""
+    """The order of effects of one start.
+
+    Attributes:
+        confined: what it has a limit on its memory by, where it has one.
+    """
 
     def __init__(self, folder: Path, instructions: Instructions) -> None:
         self._folder = folder
         self._instructions = instructions
+        self._room = Room(**instructions.room)
+        self.confined: Confined | None = None
 
     def run(self) -> int:
         """The pid of the server, which runs.
@@ -110,6 +121,8 @@ class _Start:
             self._claim(lock)
             return self._run_locked(lock)
         except BaseException:
+            if self.confined:
+                cgroup.remove(self.confined.group.path)
             os.close(lock)  # Whoever is told of it finds the lock free.
             raise
 
@@ -137,6 +150,7 @@ class _Start:
             raise NotStarted(Outcome.NOT_WANTED)
         self._count()
         self._reached("counted")
+        self._make_room()
         bound = self._bind()
         self._reached("addressed")
         return self._launch(lock, bound)
@@ -146,6 +160,15 @@ class _Start:
             (self._folder / name).unlink(missing_ok=True)
         with open(self._folder / files.STARTS, "a", encoding="ascii") as starts:
             starts.write(f"{boot_id()} {time.time():.3f}\n")
+
+    def _make_room(self) -> None:
+        if self._room == NO_ROOM:
+            (self._folder / files.ROOM).unlink(missing_ok=True)
+            return
+        files.write(self._folder / files.ROOM, self._room._asdict())
+        if self._room.group:
+            group = cgroup.Group.made(Path(self._room.group), self._room.limits)
+            self.confined = Confined(group, self._room.memory)
 
     def _bind(self) -> socket.socket | None:
         if not self._instructions.ports:
@@ -169,6 +192,8 @@ class _Start:
         with _gone_unless_released(server, go):
             self._name(server)
             self._reached("named")
+            if self.confined:
+                self.confined.group.join(server)
             os.write(go, GO)
         self._reached("released")
         return server
@@ -200,6 +225,9 @@ class _Start:
             bound.set_inheritable(True)
             places["descriptor"] = str(bound.fileno())
         argv = self._instructions.command(places)
+        if self._room.cpus:
+            with contextlib.suppress(OSError):  # Some may be gone since; it shares the others.
+                os.sched_setaffinity(0, self._room.cpus)
         try:
             os.execvpe(argv[0], argv, self._instructions.environment(places))
         except (OSError, ValueError) as error:

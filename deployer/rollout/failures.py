@@ -133,6 +133,8 @@ def _in_words(mine: Observed) -> str:
 def _hint(mine: Observed, log_tail: str) -> str:
     if "ModuleNotFoundError" in log_tail or "No module named" in log_tail:
         return "The model needs a package that is not installed where it is served: install it, then deploy again."
+    if mine.workload.ending and mine.workload.ending.out_of_memory:
+        return "Raise resources.memory in its config, or serve a smaller model; then deploy again."
     if mine.workload.port_lost:
         return "Something else listens on its port: deploy again."
     return "Mend the model or its config and deploy again; its whole log is kept until a later revision serves."

@@ -5,10 +5,13 @@ from pathlib import Path
 from typing import ClassVar
 
 from deployer import secrets
+from deployer.config import Resources
 from deployer.engine_deployer import EngineModelDeployer
 from deployer.environments.store import Environments
+from deployer.flavors.process import gpus
 from deployer.flavors.process.directory import usable_state_directory
 from deployer.flavors.process.engine import ProcessEngine
+from deployer.flavors.process.resources import Devices, require_possible
 from deployer.flavors.process.settings import ProcessSettings
 from deployer.gateways.traefik import TraefikGateway
 from deployer.gateways.traefik_certificate import Certificate
@@ -16,10 +19,15 @@ from deployer.store import Store
 
 
 class ProcessModelDeployer(EngineModelDeployer):
-    """Serves models as processes bound to loopback; all it knows stands in its state directory."""
+    """Serves models as processes bound to loopback; all it knows stands in its state directory.
+
+    Attributes:
+        devices: lists the GPUs that it may give to servers.
+    """
 
     FLAVOR: ClassVar[str] = "process"
     SETTINGS = ProcessSettings
+    devices: Devices = staticmethod(gpus.devices)
 
     def __init__(self, settings: ProcessSettings) -> None:
         self._settings = settings
@@ -30,6 +38,9 @@ class ProcessModelDeployer(EngineModelDeployer):
     def settings(self) -> ProcessSettings:
         """What it was made with."""
         return self._settings
+
+    def check_resources(self, resources: Resources) -> None:
+        require_possible(resources, self.devices)
 
     @cached_property
     def state_dir(self) -> Path:
@@ -42,7 +53,8 @@ class ProcessModelDeployer(EngineModelDeployer):
 
     @cached_property
     def engine(self) -> ProcessEngine:
-        return ProcessEngine(self.state_dir / "workloads", self.store.path, secrets.resolve, self.environments.python)
+        paths, python_of = self.store.path, self.environments.python
+        return ProcessEngine(self.state_dir / "workloads", paths, secrets.resolve, python_of, self.devices)
 
     @cached_property
     def gateway(self) -> TraefikGateway:

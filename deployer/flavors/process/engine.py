@@ -12,12 +12,14 @@ from pathlib import Path
 from deployer.config import Probes
 from deployer.engine import Health, Readiness, Ref, Unreadable, Wanted, Workload, WorkloadSpec
 from deployer.errors import EngineError, EngineUnavailable, ModelGone, WorkloadExists
-from deployer.flavors.process.environment import first_in_path, harmless, no_environment
+from deployer.flavors.process import gpus, resources
+from deployer.flavors.process.environment import first_in_path, no_environment, of_server
 from deployer.flavors.process.folder import RECORD, NotReadable, WorkloadFolder, new_workload
 from deployer.flavors.process.probe import Prober, probe_all
 from deployer.flavors.process.refusals import looked_at, not_claimed, refusals
 from deployer.leftovers import Leftovers, lies_untouched
 from deployer.ports import free_ports
+from deployer.processes import cgroup
 from deployer.processes.held import STABLE_S
 from deployer.processes.instructions import Outcome
 from deployer.processes.passing import passes
@@ -40,6 +42,7 @@ class ProcessEngine:
         model_path: where the bytes of a digest are, whether they are there or not.
         resolve_secrets: the secrets' values by variable; raises `SecretUnresolved`.
         python_of: the interpreter of the isolated environment with that key; raises `EnvironmentGone`.
+        devices: lists the GPUs that may be given to servers.
     """
 
     def __init__(
@@ -48,11 +51,13 @@ class ProcessEngine:
         model_path: Callable[[str], Path],
         resolve_secrets: Callable[[Mapping[str, str]], dict[str, str]],
         python_of: Callable[[str], Path] = no_environment,
+        devices: resources.Devices = gpus.devices,
     ) -> None:
         self._root = root
         self._model_path = model_path
         self._resolve_secrets = resolve_secrets
         self._python_of = python_of
+        self._devices = devices
         self._folders: dict[str, WorkloadFolder] = {}
 
     def list(self, server: str | None = None) -> list[Workload]:
@@ -137,7 +142,10 @@ class ProcessEngine:
                 if folder.belongs_to(ref):
                     if not claimed:
                         raise not_claimed(ref, folder)
+                    group = folder.room().group
                     os.rename(folder.folder, gone)
+                    if group:  # Its starter may have been killed before it could.
+                        cgroup.remove(Path(group))
             shutil.rmtree(gone, ignore_errors=True)
 
     def log(self, ref: Ref, tail: int, follow: bool = False) -> Iterator[str]:
@@ -237,24 +245,29 @@ class ProcessEngine:
             raise ModelGone(what, hint="Deploy the model again.")
         python = self._python_of(record.environment.key) if record.environment else None
         config, secrets = record.config, self._resolve_secrets(record.config.secrets)
-        own = {"PORT": "{port}", "PYTHONDONTWRITEBYTECODE": "1"}
-        return folder.start(
-            launch.argv,
-            first_in_path(python, {**harmless(os.environ), **launch.env, **config.env, **secrets, **own}),
-            fill={"model": str(model), "revision": str(record.revision), **({"python": str(python)} if python else {})},
-            filled=[*(launch.env.keys() - config.env.keys() - secrets.keys()), "PORT"],
-            ports=[*filter(None, [folder.port()]), *self._free_ports(OTHER_PORTS)],
-            takes_descriptor=launch.takes_descriptor,
-            stable_s=max(STABLE_S, (config.probes or Probes()).startup_s),
-            stands=stands,
-        )
+        with resources.room_for(folder, config.resources, self._all_folders, self._devices) as (room, guard):
+            environment, filled = of_server(launch, config, secrets, room.gpus)
+            return folder.start(
+                launch.argv,
+                first_in_path(python, environment),
+                fill={"model": str(model), "revision": str(record.revision), **({"python": str(python)} if python else {})},
+                filled=filled,
+                ports=[*filter(None, [folder.port()]), *self._free_ports(OTHER_PORTS)],
+                takes_descriptor=launch.takes_descriptor,
+                stable_s=max(STABLE_S, (config.probes or Probes()).startup_s),
+                stands=stands,
+                room=room,
+                guard=guard,
+            )
 
     def _ask(self, workload: Workload, left_s: float) -> Readiness:
         return Prober(self._folder(str(workload.ref))).ask(workload, left_s)
 
     def _free_ports(self, count: int) -> Sequence[int]:
-        folders = [self._folder(name) for name in self._names(None)]
-        return free_ports(count, {folder.port() for folder in folders})
+        return free_ports(count, {folder.port() for folder in self._all_folders()})
+
+    def _all_folders(self) -> Sequence[WorkloadFolder]:
+        return [self._folder(name) for name in self._names(None)]
 
 
 def _into_place(complete: Path, final: Path) -> None:

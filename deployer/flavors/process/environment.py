@@ -1,15 +1,22 @@
 """What a server may know of the machine: named here one by one, so that no secret of the deployer's reaches it."""
 
+import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from deployer.config import GPUS_SEEN, ModelServerConfig, Resources
+from deployer.engine import Launch
 from deployer.errors import EnvironmentGone
 
 HARMLESS = frozenset(
     {"PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR"}
     | {"LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SSL_CERT_FILE", "SSL_CERT_DIR"}
     | {"CUDA_HOME", "CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES"}
+)
+THREAD_COUNTS = (
+    *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_MAX_THREADS"),
+    *("NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"),
 )
 HARMLESS_PREFIXES = ("LC_", "OMP_", "OPENBLAS_", "MKL_", "NUMEXPR_", "VECLIB_")
 
@@ -32,3 +39,21 @@ def first_in_path(python: Path | None, variables: Mapping[str, str]) -> dict[str
 def no_environment(key: str) -> Path:
     """For an engine without isolated environments: it has none."""
     raise EnvironmentGone(f"There is no Python environment {key[:12]} here.")
+
+
+def of_server(
+    launch: Launch, config: ModelServerConfig, secrets: Mapping[str, str], gpus: Sequence[str]
+) -> tuple[dict[str, str], list[str]]:
+    """Its whole environment, and the variables of it in which places are to be filled."""
+    own = {"PORT": "{port}", "PYTHONDONTWRITEBYTECODE": "1"}
+    given = {GPUS_SEEN: ",".join(gpus)} if gpus else {}
+    of_machine = {**harmless(os.environ), **thread_counts(config.resources)}
+    filled = [*(launch.env.keys() - config.env.keys() - secrets.keys()), "PORT"]
+    return {**of_machine, **launch.env, **config.env, **secrets, **given, **own}, filled
+
+
+def thread_counts(resources: Resources | None) -> dict[str, str]:
+    """Those that fit; libraries would start a thread for each core of the machine."""
+    if resources is None or resources.cpu is None:
+        return {}
+    return dict.fromkeys(THREAD_COUNTS, str(math.ceil(resources.cpu)))

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from deployer.config import ModelServerConfig, Probes
+from deployer.config import ModelServerConfig, Probes, Resources
 from deployer.engine import Launch, Ref, Workload, WorkloadSpec
 from deployer.errors import SecretUnresolved
 from deployer.flavors.process.engine import ProcessEngine
@@ -55,9 +55,15 @@ def spec(
     probes: Probes | None = None,
     env: Mapping[str, str] | None = None,
     secrets: Mapping[str, str] | None = None,
+    resources: Resources | None = None,
 ) -> WorkloadSpec:
     config = ModelServerConfig(
-        name=name, model_uri="m", probes=probes, env=dict(env or {}), secrets=dict(secrets or {})
+        name=name,
+        model_uri="m",
+        probes=probes,
+        env=dict(env or {}),
+        secrets=dict(secrets or {}),
+        resources=resources,
     )
     record = Record(
         uuid=uuid4(),
