@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from deployer.engine import Wanted
+from deployer.engine import Ending, Wanted
 from deployer.rollout import failures
 from deployer.rollout.view import Condition, Observed, ServerView
 from tests.support.worlds import observed, routed_to
@@ -50,6 +50,13 @@ def test_a_lost_port_is_what_the_hint_speaks_of() -> None:
     view, mine = view_of(Condition.ENDED)
     lost = replace(mine, workload=replace(mine.workload, port_lost=True))
     assert "port" in failures.refused(view, "churn", lost, lambda _: "").hint
+
+
+def test_want_of_memory_is_what_the_hint_speaks_of() -> None:
+    view, mine = view_of(Condition.ENDED)
+    ending = Ending(exit_code=-9, message="it was killed", ago_s=0, out_of_memory=True)
+    killed = replace(mine, workload=replace(mine.workload, ending=ending))
+    assert "Raise resources.memory" in failures.refused(view, "churn", killed, lambda _: "").hint
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,8 @@ from deployer.flavors.process.deployer import ProcessModelDeployer
 from deployer.flavors.process.directory import HINT, file_system, is_on_network, place_of, usable_state_directory
 from deployer.gateways.traefik import DEFAULT_PORT
 from deployer.ports import is_taken
+from deployer.processes import cgroup
 
-CGROUPS = Path("/sys/fs/cgroup")
-OWN_CGROUP = Path("/proc/self/cgroup")
 NEEDED = {"cpu", "memory"}
 VERSION = re.compile(r"^Version:\s+v?(\S+)", re.MULTILINE)
 TRAEFIK_ANSWERS_WITHIN_S = 4.0
@@ -92,21 +91,19 @@ def traefik(session: Session) -> Finding:
 
 def cgroups(session: Session) -> Finding:
     """Whether the processes' memory and processors can be limited."""
-    return delegation(_text(OWN_CGROUP), CGROUPS)
+    return delegation(cgroup.PROC)
 
 
-def delegation(own: str, root: Path) -> Finding:
-    """What a process that /proc describes so may do with the cgroups below `root`."""
+def delegation(proc: Path) -> Finding:
+    """What a process of which that folder of /proc tells may do with control groups: what its engine goes by, too."""
     without = "Where it is not, a server's cpu is limited by affinity alone, and its memory not at all."
-    path = next((line.removeprefix("0::") for line in own.splitlines() if line.startswith("0::")), None)
-    if path is None or not (root / "cgroup.controllers").exists():
+    if base := cgroup.delegated(NEEDED, proc):
+        return ok(f"The cgroup {base} is delegated: cpu and memory of servers can be limited.")
+    path = next((line for line in _text(proc / "cgroup").splitlines() if line.startswith("0::")), "")
+    if not path or "cgroup2" not in _text(proc / "mountinfo"):
         return info("There is no cgroup v2 here.", without)
-    folder = root / path.strip("/")
-    controllers = set(_text(folder / "cgroup.controllers").split())
-    if controllers >= NEEDED and os.access(folder / "cgroup.subtree_control", os.W_OK):
-        return ok(f"The cgroup {path} is delegated: cpu and memory of servers can be limited.")
     hint = f"{without} For a worker under systemd write Delegate=yes in its unit."
-    return info(f"The cgroup {path} (v2) is not delegated to this process.", hint)
+    return info(f"The cgroup {path.removeprefix('0::')} (v2) is not delegated to this process.", hint)
 
 
 def _place(deployer: ProcessModelDeployer) -> Path:

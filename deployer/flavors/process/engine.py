@@ -13,7 +13,7 @@ from deployer.config import Probes
 from deployer.engine import Health, Readiness, Ref, Unreadable, Wanted, Workload, WorkloadSpec
 from deployer.errors import EngineError, EngineUnavailable, ModelGone, WorkloadExists
 from deployer.flavors.process import gpus, resources
-from deployer.flavors.process.environment import first_in_path, no_environment, of_server
+from deployer.flavors.process.environment import first_in_path, no_environment, of_server, places
 from deployer.flavors.process.folder import RECORD, NotReadable, WorkloadFolder, new_workload
 from deployer.flavors.process.probe import Prober, probe_all
 from deployer.flavors.process.refusals import looked_at, not_claimed, refusals
@@ -250,7 +250,7 @@ class ProcessEngine:
             return folder.start(
                 launch.argv,
                 first_in_path(python, environment),
-                fill={"model": str(model), "revision": str(record.revision), **({"python": str(python)} if python else {})},
+                fill=places(model, record.revision, python),
                 filled=filled,
                 ports=[*filter(None, [folder.port()]), *self._free_ports(OTHER_PORTS)],
                 takes_descriptor=launch.takes_descriptor,

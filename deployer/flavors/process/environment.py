@@ -52,6 +52,12 @@ def of_server(
     return {**of_machine, **launch.env, **config.env, **secrets, **given, **own}, filled
 
 
+def places(model: Path, revision: int, python: Path | None) -> dict[str, str]:
+    """What stands for `{name}` in its command and its environment."""
+    filled = {"model": str(model), "revision": str(revision)}
+    return filled | {"python": str(python)} if python else filled
+
+
 def thread_counts(resources: Resources | None) -> dict[str, str]:
     """Those that fit; libraries would start a thread for each core of the machine."""
     if resources is None or resources.cpu is None:

@@ -11,6 +11,7 @@ from deployer.cli.session import Session
 from deployer.flavors.process import directory
 from deployer.flavors.process.deployer import ProcessModelDeployer
 from deployer.ports import free_port
+from tests.support.control_groups import laid
 
 CHECKS = {"state": machine.state_directory, "port": machine.gateway_port, "traefik": machine.traefik}
 
@@ -119,18 +120,16 @@ def test_a_traefik_that_is_not_there_fails_with_how_to_get_one(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("own", "controllers", "status", "said"),
     [
-        ("0::/user.slice/app.slice\n", "cpuset cpu io memory pids", Status.OK, "can be limited"),
-        ("0::/user.slice/app.slice\n", "pids", Status.INFO, "not delegated"),
+        ("0::/mine\n", "cpuset cpu io memory pids", Status.OK, "can be limited"),
+        ("0::/mine\n", "pids", Status.INFO, "not delegated"),
         ("0::/elsewhere\n", "cpu memory", Status.INFO, "not delegated"),
         ("12:memory:/a\n1:cpu:/a\n", "cpu memory", Status.INFO, "no cgroup v2"),
         ("", "cpu memory", Status.INFO, "no cgroup v2"),
     ],
 )
 def test_what_cgroups_allow_is_told(tmp_path: Path, own: str, controllers: str, status: Status, said: str) -> None:
-    folder = tmp_path / "user.slice" / "app.slice"
-    folder.mkdir(parents=True)
-    (tmp_path / "cgroup.controllers").write_text("cpu memory")
-    (folder / "cgroup.controllers").write_text(controllers)
-    (folder / "cgroup.subtree_control").write_text("")
-    finding = machine.delegation(own, tmp_path)
+    with laid(tmp_path) as ground:
+        (ground.proc / "cgroup").write_text(own)
+        (ground.base / "cgroup.controllers").write_text(controllers)
+        finding = machine.delegation(ground.proc)
     assert (finding.status, said in finding.what) == (status, True)
