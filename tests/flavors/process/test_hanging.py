@@ -4,6 +4,7 @@ import os
 import signal
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -106,10 +107,12 @@ def test_what_does_not_run_is_not_silent(engine: ProcessEngine, root: Path) -> N
 
 
 def test_a_note_that_comes_too_late_is_not_for_another_of_the_same_name(
-    engine: ProcessEngine, root: Path, hanging: Workload
+    engine: ProcessEngine, root: Path, hanging: Workload, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine.note_silence(hanging.ref, False)
     folder = engine._folder(str(hanging.ref))
-    meddling.after(folder, "held", lambda: setattr(folder, "belongs_to", lambda ref: False))
-    engine.note_silence(hanging.ref, True)
+    with monkeypatch.context() as meanwhile:
+        gone = partial(meanwhile.setattr, folder, "belongs_to", lambda ref: False)
+        meddling.after(folder, "held", gone)
+        engine.note_silence(hanging.ref, True)
     assert not (root / str(hanging.ref) / files.SILENT).exists()
