@@ -1,9 +1,9 @@
 """Ground for control groups: a group of the kernel's that is the test's own, or folders laid like one."""
 
-import contextlib
 import errno
 import os
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -12,12 +12,13 @@ from uuid import uuid4
 
 import pytest
 
-from deployer.processes import cgroup
+from deployer.processes import cgroup, locks
 
 CONTROLLER = "hugetlb"
 """The one that is seldom in use elsewhere, as in version one."""
 LIMITS = {CONTROLLER: "hugetlb.2MB.max"}
 MARK = "user.delegate"
+ALONE_WITHIN_S = 60.0
 
 
 @dataclass
@@ -109,8 +110,15 @@ def laid(tmp_path: Path) -> Iterator[Ground]:
 
 @contextmanager
 def of_the_kernel(_: Path) -> Iterator[Ground]:
-    """A group below the top, with a controller."""
-    top = _mount()
+    """A group below the top, with a controller; one test at a time, as what the top allows is put back."""
+    with open(Path(tempfile.gettempdir()) / "tests-control-groups", "w", encoding="ascii") as lock:
+        assert locks.exclusive(lock.fileno(), ALONE_WITHIN_S)
+        with _below(_mount()) as ground:
+            yield ground
+
+
+@contextmanager
+def _below(top: Path) -> Iterator[Ground]:
     enabled = (top / cgroup.ENABLED).read_text().split()
     (top / cgroup.ENABLED).write_text(f"+{CONTROLLER}")
     base = top / f"test-{uuid4().hex[:8]}"
@@ -122,8 +130,7 @@ def of_the_kernel(_: Path) -> Iterator[Ground]:
         for path in [*(below for below in base.iterdir() if below.is_dir()), base]:
             path.rmdir()
         if CONTROLLER not in enabled:
-            with contextlib.suppress(OSError):  # Another test has groups with it.
-                (top / cgroup.ENABLED).write_text(f"-{CONTROLLER}")
+            (top / cgroup.ENABLED).write_text(f"-{CONTROLLER}")
 
 
 def mountinfo(mount: Path) -> str:
