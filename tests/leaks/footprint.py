@@ -8,8 +8,8 @@ from pathlib import Path
 import psutil
 
 LOCKS = Path("/proc/locks")
-MORE_DIGITS, MORE_MEMORY = 4 << 10, 8 << 20
-"""Bytes by which what is written, and what is resident, may grow; nothing else may at all."""
+MORE_DIGITS, MORE_MEMORY, MORE_OBJECTS = 4 << 10, 8 << 20, 300
+"""By how many bytes what is written and what is resident may grow, and by how many objects; nothing else may at all."""
 
 
 def footprint(state: Path) -> Counter[str]:
@@ -19,6 +19,7 @@ def footprint(state: Path) -> Counter[str]:
     counted = Counter(
         {
             "own memory": own.memory_info().rss,
+            "own objects": len(gc.get_objects()),
             "own descriptors": own.num_fds(),
             "own threads": own.num_threads(),
             "own children": len(own.children()),
@@ -44,7 +45,7 @@ def growth(before: Counter[str], after: Counter[str]) -> dict[str, int]:
 def _allowance(what: str) -> int:
     if "memory" in what:
         return MORE_MEMORY
-    return MORE_DIGITS if what == "bytes on disk" else 0
+    return {"bytes on disk": MORE_DIGITS, "own objects": MORE_OBJECTS}.get(what, 0)
 
 
 def _processes_that_name(state: Path) -> Iterator[tuple[psutil.Process, str]]:
