@@ -12,6 +12,8 @@ GPUS_SEEN = "CUDA_VISIBLE_DEVICES"
 MAX_CONFIG_BYTES = 16 * 1024
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 SECRET_REFERENCE = re.compile(r"(env:[A-Za-z_][A-Za-z0-9_]*|file:/.+|prefect:[^/]+/.+|kubernetes:[^/]+/.+)")
+IN_FORMS = {"type": "string", "pattern": f"^{SECRET_REFERENCE.pattern}$"}
+"""Has Prefect's API refuse a secret in place of its reference before it stores it among a run's parameters."""
 
 
 def _plain_text(value: str) -> str:
@@ -108,6 +110,7 @@ class Access(Section):
     token: Annotated[str, AfterValidator(secret_reference)] = Field(
         title="Token",
         description="Reference to the token that callers must show: env:NAME, file:/path, prefect:block/name.",
+        json_schema_extra={**IN_FORMS},
     )
 
 
@@ -196,6 +199,7 @@ class ModelServerConfig(BaseModel):
         default={},
         title="Secrets",
         description="Environment variables by reference: env:NAME, file:/path, prefect:block/name.",
+        json_schema_extra={"additionalProperties": {**IN_FORMS}},
     )
     credentials: Annotated[dict[str, str], AfterValidator(_secret_references)] = Field(
         default={},

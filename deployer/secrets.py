@@ -43,9 +43,11 @@ class _DeadEnd(Exception):
 
 def _resolve(variable: str, reference: str) -> str:
     scheme, _, rest = reference.partition(":")
+    if scheme not in _RESOLVERS:
+        # Without its text: it may be the secret itself, in place of a reference.
+        what = f"The secret for {variable} cannot be resolved: that is no reference of a known kind."
+        raise SecretUnresolved(what, hint=f"Use one of {', '.join(f'{known}:…' for known in _RESOLVERS)}.")
     try:
-        if scheme not in _RESOLVERS:
-            raise _DeadEnd("that kind of reference is not known", f"Use one of {', '.join(_RESOLVERS)}.")
         value = _RESOLVERS[scheme](rest)
         if "\0" in value:
             raise _DeadEnd("what it leads to holds a NUL character", "Store the secret as text.")

@@ -1,16 +1,19 @@
 """References become secrets at the last moment, and no error ever shows one."""
 
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from prefect.blocks.core import Block
 from prefect.blocks.system import Secret
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 
+from blocks.process_model_deployer import ProcessModelDeployer as ProcessModelDeployerBlock
+from deployer.config import Access, ModelServerConfig
 from deployer.errors import SecretUnresolved
+from deployer.flavors.process.settings import ProcessSettings
 from deployer.secrets import resolve
 
 SECRET = "s3cr3t"
@@ -125,5 +128,29 @@ def test_a_kubernetes_secret_elsewhere() -> None:
     assert "Kubernetes" in refused("kubernetes:churn/token").what
 
 
-def test_a_reference_of_an_unknown_kind() -> None:
-    assert "env, file, prefect" in refused("vault:churn/token").hint
+@pytest.mark.parametrize("given", [SECRET, f"vault:{SECRET}", f"https://{SECRET}@host", ""])
+def test_a_secret_in_place_of_a_reference_is_not_shown(given: str) -> None:
+    with pytest.raises(SecretUnresolved, match="TOKEN") as error:
+        resolve({"TOKEN": given})
+    assert "env:…, file:…, prefect:…" in error.value.hint
+    assert SECRET not in "".join(traceback.format_exception(error.value))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda: ProcessSettings(token=SECRET),
+        lambda: ProcessSettings.model_validate({"token": SECRET, "gateway_port": 0}),
+        lambda: ProcessModelDeployerBlock(token=SECRET),
+        lambda: Access(token=SECRET),
+        lambda: ModelServerConfig(model_uri="m", name="n", secrets={"KEY": SECRET}),
+        lambda: ModelServerConfig(model_uri="m", secrets={"KEY": SECRET}),
+        lambda: ModelServerConfig.model_validate({"model_uri": "m", "name": "n", "access": {"token": SECRET}}),
+        lambda: ModelServerConfig.model_validate({"model_uri": "m", "name": "n", "access": SECRET}),
+        lambda: ModelServerConfig.model_validate({"name": "n", "env": {"KEY": SECRET}}),
+    ],
+)
+def test_what_does_not_fit_a_config_or_settings_is_not_shown(wrong: Callable[[], object]) -> None:
+    with pytest.raises(ValidationError) as error:
+        wrong()
+    assert SECRET not in "".join(traceback.format_exception(error.value))
