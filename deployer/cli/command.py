@@ -64,7 +64,8 @@ def _as_json(error: DeployerError, kind: str) -> dict[str, object]:
 
 
 def _show(error: DeployerError) -> None:
-    say(error.what, "bold red", stderr=True)
+    name = "" if type(error) is DeployerError else f"{type(error).__name__}: "
+    say(name + error.what, "bold red", stderr=True)
     if isinstance(error, RevisionRefused) and error.log_tail:
         say("Last log lines:", stderr=True)
         for line in error.log_tail.splitlines():

@@ -233,3 +233,7 @@ def test_every_command_says_what_it_prints_as_json(cli: InOneProcess) -> None:
     for name in names:
         words = (name, "list", "--help") if name == "flavor" else (name, "--help")
         assert "With --json:" in cli.bare(*words).stdout, name
+
+
+def test_an_error_comes_with_the_name_by_which_the_docs_know_it(cli: InOneProcess) -> None:
+    assert cli("describe", "churn").stderr.startswith("ServerNotFound: There is no model server")
