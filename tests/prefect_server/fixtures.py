@@ -35,8 +35,21 @@ class PrefectServer:
 @pytest.fixture(scope="session")
 def prefect_server(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[PrefectServer]:
     """A server with an empty database; this process talks to it too."""
-    home = tmp_path_factory.mktemp("prefect")
-    shutil.copy(_migrated_database(pytestconfig, home), home / "prefect.db")
+    with running_server(pytestconfig, tmp_path_factory.mktemp("prefect")) as server, _this_process_talks_to(server):
+        yield server
+
+
+@pytest.fixture
+def process_deployer(tmp_path: Path) -> Iterator[ProcessModelDeployer]:
+    """A process deployer of the test's own; its servers and its gateway end with the test."""
+    with until_closed(ProcessSettings(state_dir=tmp_path / "state", gateway_port=free_port())) as deployer:
+        yield deployer
+
+
+@contextmanager
+def running_server(config: pytest.Config, home: Path) -> Iterator[PrefectServer]:
+    """A server with an empty database, ended when the block is left."""
+    shutil.copy(_migrated_database(config, home), home / "prefect.db")
     port = free_port()
     server = PrefectServer(f"http://127.0.0.1:{port}/api", _environment(home, port), home)
     started_with = {
@@ -47,15 +60,7 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytes
     with running(command, server.env | started_with, home / "server.log") as program:
         wait_for(lambda: program.poll() is not None or _answers(server), "the Prefect server answers", UP_WITHIN_S)
         assert program.poll() is None, (home / "server.log").read_text()
-        with _this_process_talks_to(server):
-            yield server
-
-
-@pytest.fixture
-def process_deployer(tmp_path: Path) -> Iterator[ProcessModelDeployer]:
-    """A process deployer of the test's own; its servers and its gateway end with the test."""
-    with until_closed(ProcessSettings(state_dir=tmp_path / "state", gateway_port=free_port())) as deployer:
-        yield deployer
+        yield server
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from deployer.server import ModelServer
 from deployer.testing.memory import MemoryHarness
 from deployer.testing.models import command_line
 from deployer.testing.process import ProcessHarness
-from tests.gateways.test_tls import issue
+from tests.support.certificates import issue
 from tests.support.command_line import InProcesses
 
 PLAIN = "hunter2-hunter2-hunter2"
