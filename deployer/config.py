@@ -205,6 +205,7 @@ class ModelServerConfig(BaseModel):
         default={},
         title="Credentials",
         description="Environment variables by reference, like secrets, for whoever fetches the model, not its server.",
+        json_schema_extra={"additionalProperties": {**IN_FORMS}},
     )
     resources: Resources | None = Field(
         default=None, title="Resources", description="How much of a machine it may use."

@@ -10,9 +10,11 @@ from deployer.ports import free_port
 from tests.prefect_server.fixtures import PrefectServer
 from tests.secrets.planted import planted
 from tests.secrets.world import World
+from tests.sources.servers.web import Web, serving
 
 OF_ENVIRONMENT, OF_FILE, OF_BLOCK, COMMON_TOKEN, OWN_TOKEN = "environment", "file", "block", "common-token", "own-token"
-NAMES = (OF_ENVIRONMENT, OF_FILE, OF_BLOCK, COMMON_TOKEN, OWN_TOKEN)
+CREDENTIAL = "credential"
+NAMES = (OF_ENVIRONMENT, OF_FILE, OF_BLOCK, COMMON_TOKEN, OWN_TOKEN, CREDENTIAL)
 
 
 @pytest.fixture
@@ -27,9 +29,13 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prefect_server: Prefe
         "COLUMNS": "10000",  # A secret that is broken at a line's end would not be seen.
         "PLANTED": secrets[OF_ENVIRONMENT],
         "COMMON_TOKEN": secrets[COMMON_TOKEN],
+        "CREDENTIAL": f"Bearer {secrets[CREDENTIAL]}",
     }.items():
         monkeypatch.setenv(variable, value)
     for block, name in {"planted": OF_BLOCK, "planted-token": OWN_TOKEN}.items():
         Secret(value=secrets[name]).save(block, overwrite=True, _sync=True)  # type: ignore[call-arg]
-    with World(secrets, tmp_path, home, prefect_server, free_port()).running() as world:
+    with (
+        serving(Web(token=secrets[CREDENTIAL])) as web,
+        World(secrets, tmp_path, home, prefect_server, web, free_port()).running() as world,
+    ):
         yield world

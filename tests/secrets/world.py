@@ -18,6 +18,7 @@ from tests.prefect_server.fixtures import PrefectServer, until_closed
 from tests.prefect_server.served import config
 from tests.secrets import places
 from tests.secrets.places import Arguments, Places, looking_at_arguments
+from tests.sources.servers.web import Web
 from tests.support.command_line import PROGRAM, Answer
 
 REFERENCES = {"OF_ENVIRONMENT": "env:PLANTED", "OF_BLOCK": "prefect:secret/planted"}
@@ -32,6 +33,7 @@ class World:
     folder: Path
     home: Path
     prefect: PrefectServer
+    web: Web
     port: int
     arguments: Arguments = field(default_factory=Arguments)
     deployer: ProcessModelDeployer = field(init=False)
@@ -54,6 +56,13 @@ class World:
         references = {**REFERENCES, "OF_FILE": f"file:{self.folder / 'of-the-user'}"}
         given: dict[str, Any] = {"name": "churn", "secrets": references, "access": OWN_TOKEN}
         return config(self.folder, answer, mode, **given | fields)
+
+    def fetched(self, answer: str) -> ModelServerConfig:
+        """One whose model is fetched with a credential."""
+        wanted = self.config(answer)
+        self.web.files["/model.json"] = (Path(wanted.model_uri) / "model.json").read_bytes()
+        credentials = {"MODEL_DEPLOYER_HTTP_AUTHORIZATION": "env:CREDENTIAL"}
+        return wanted.model_copy(update={"model_uri": f"{self.web.address}/model.json", "credentials": credentials})
 
     def command(self, *words: str) -> Answer:
         """What `model-deployer` says."""
