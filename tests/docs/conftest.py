@@ -50,7 +50,10 @@ def churn(pytestconfig: pytest.Config) -> Path:
     if not kept.exists():
         unfinished = kept.with_name(f"{made_by}-{os.getpid()}")
         subprocess.run([sys.executable, "-c", TRAIN, unfinished], check=True, capture_output=True, timeout=120)
-        unfinished.rename(kept)
+        try:
+            unfinished.rename(kept)
+        except OSError:  # Another worker was faster.
+            shutil.rmtree(unfinished)
     return kept
 
 
