@@ -43,7 +43,7 @@ class Watch:
         free = shutil.disk_usage(room).free
         if total is not None and total - here > free:
             raise StateDirectoryUnusable(
-                f"The model has {size_in_words(total)}, and only {size_in_words(free)} are free where models are kept.",
+                f"No space left: the model has {size_in_words(total)}, and {size_in_words(free)} are free for models.",
                 serving="What serves now serves on; nothing was fetched.",
                 hint="Free some space there, or name a state directory on a larger disk.",
             )
