@@ -1,17 +1,18 @@
 """The six methods, and what every engine deployer offers beside them, over an engine and a gateway."""
 
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from functools import cached_property, partial
 from uuid import UUID
 
-from deployer import provenance, registry, secrets
+from deployer import capabilities, provenance, registry
 from deployer.base import BaseModelDeployer
+from deployer.clear_up import ClearUp
 from deployer.config import ModelServerConfig, Resources
-from deployer.engine import Engine, KeepsLogs, RemembersSilence, ReportsUnreadable, Sweeps, Unreadable
+from deployer.engine import Engine, KeepsLogs, ReportsUnreadable, Unreadable
 from deployer.environments.store import Environments
 from deployer.errors import InvalidRequest, ServerNotFound, Unsupported
-from deployer.gateway import ChecksTokens, Gateway, MeasuresTraffic, Traffic
+from deployer.gateway import Gateway, MeasuresTraffic, Traffic
 from deployer.prepare import Preparer
 from deployer.records.history import rollback_target
 from deployer.records.names import platform_name
@@ -79,18 +80,10 @@ class EngineModelDeployer(BaseModelDeployer):
         Raises:
             Unsupported: it cannot.
         """
-        if config.replicas > 1:
-            raise Unsupported(
-                f"The flavor {self.FLAVOR} runs one replica of a model server, not {config.replicas}.",
-                hint="Set replicas to 1, or use a flavor that has several machines.",
-            )
+        capabilities.require_one_replica(self.FLAVOR, config)
+        capabilities.require_memory_of_silence(self.FLAVOR, config, self.engine)
         if config.resources:
             self.check_resources(config.resources)
-        if config.probes and config.probes.restart_hung_s and not isinstance(self.engine, RemembersSilence):
-            raise Unsupported(
-                f"The flavor {self.FLAVOR} does not restart servers that hang.",
-                hint="Set probes.restart_hung_s to 0; a stop with force and a start do it by hand.",
-            )
 
     def check_resources(self, resources: Resources) -> None:
         """Refuse what this flavor cannot give to a server of its own.
@@ -98,10 +91,7 @@ class EngineModelDeployer(BaseModelDeployer):
         Raises:
             Unsupported: it cannot.
         """
-        raise Unsupported(
-            f"The flavor {self.FLAVOR} limits no resources.",
-            hint="Leave `resources` out, or use a flavor that does: process.",
-        )
+        raise capabilities.limits_nothing(self.FLAVOR)
 
     def deploy_model(self, config: ModelServerConfig, replace: bool = False, timeout: int = 300) -> ModelServer:
         deadline = _deadline(timeout)
@@ -234,7 +224,7 @@ class EngineModelDeployer(BaseModelDeployer):
 
         views = self._observer.look_at_all()
         report = reconcile(views, Converger(self._observer, self._executor(tell, deadline)), steps, deadline)
-        self._clear_up(views)
+        ClearUp(self.engine, self.store, self.environments).after(views, self.keep_models)
         return report
 
     def unreadable(self) -> list[Unreadable]:
@@ -245,18 +235,6 @@ class EngineModelDeployer(BaseModelDeployer):
         """What a deploy of this config would do; a dry run that may fill the model store and changes nothing else."""
         wish = self._preparer.planned(config, replace)
         return [*self._preparer.steps(wish), *planned(wish, self._observer)]
-
-    def _clear_up(self, views: Sequence[ServerView]) -> None:
-        if isinstance(self.engine, Sweeps):
-            self.engine.sweep()
-        kept = registry.kept_digests(views, self.keep_models)
-        built, named = self.environments, registry.kept_environments(views, self.keep_models)
-        if (self.store.unnamed(kept) or (built and built.has_others(named))) and _unreadable_by(self.engine):
-            return  # It may name any of them.
-        # A look from before will do: who made a revision since has touched what it needs, and that stays for a day.
-        self.store.collect(kept)
-        if built:
-            built.collect(named)
 
     @cached_property
     def _platform(self) -> Platform:
@@ -289,14 +267,7 @@ class EngineModelDeployer(BaseModelDeployer):
         return registry.model_server(view, self.gateway.url(view.server), self.token)
 
     def _access(self, config: ModelServerConfig) -> str:
-        """The gateway's entry of the config's own token, read now; empty where it has none."""
-        if config.access is None:
-            return ""
-        if not isinstance(self.gateway, ChecksTokens):
-            raise Unsupported(
-                f"The flavor {self.FLAVOR} cannot ask callers for a token.", hint="Leave the section `access` out."
-            )
-        return self.gateway.entry_of(secrets.resolved("access", config.access.token))
+        return capabilities.entry_of_token(self.FLAVOR, config, self.gateway)
 
     def _tell(self, progress: Progress) -> None:
         self.on_progress(progress)

@@ -2,13 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from deployer import registry
 from deployer.engine import ReportsUnreadable
 from deployer.engine_deployer import EngineModelDeployer
+from deployer.environments.store import Environments
 from deployer.leftovers import HasLeftovers, Leftovers, size_of
 from deployer.rollout.observe import Observer
+from deployer.rollout.view import ServerView
 
 UNTOUCHED_S = 3600.0
 """Longer than anything takes from its fetch to its record."""
@@ -54,19 +57,38 @@ class Pruner:
 
     def _kinds(self) -> list[Leftovers]:
         deployer = self._deployer
-        store = deployer.store
+        store, built = deployer.store, deployer.environments
         others = [part for part in (deployer, deployer.engine, deployer.gateway) if isinstance(part, HasLeftovers)]
         return [
             Leftovers("model", self._unnamed_models, store.remove),
             Leftovers("broken-off copy", store.broken_off, store.remove_broken_off),
+            *(self._of_environments(built) if built else ()),
             *(kind for part in others for kind in part.leftovers()),
         ]
 
+    def _of_environments(self, built: Environments) -> list[Leftovers]:
+        return [
+            Leftovers("environment", partial(self._unnamed_environments, built), built.remove_untouched),
+            Leftovers("broken-off environment", built.broken_off, built.remove_broken_off),
+        ]
+
     def _unnamed_models(self, untouched_s: float) -> list[Path]:
-        """None while something cannot be read: it may name any of them."""
-        engine, store = self._deployer.engine, self._deployer.store
-        unreadable = engine.unreadable() if isinstance(engine, ReportsUnreadable) else []
-        views = Observer(engine, self._deployer.gateway).read_all()
-        return (
-            [] if unreadable else store.untouched(registry.kept_digests(views, self._deployer.keep_models), untouched_s)
-        )
+        if self._hides_names:
+            return []
+        kept = registry.kept_digests(self._views(), self._deployer.keep_models)
+        return self._deployer.store.untouched(kept, untouched_s)
+
+    def _unnamed_environments(self, built: Environments, untouched_s: float) -> list[Path]:
+        if self._hides_names:
+            return []
+        kept = registry.kept_environments(self._views(), self._deployer.keep_models)
+        return built.untouched(kept, untouched_s)
+
+    @property
+    def _hides_names(self) -> bool:
+        """Whether something cannot be read: it may name any model, and any environment."""
+        engine = self._deployer.engine
+        return isinstance(engine, ReportsUnreadable) and bool(engine.unreadable())
+
+    def _views(self) -> list[ServerView]:
+        return Observer(self._deployer.engine, self._deployer.gateway).read_all()

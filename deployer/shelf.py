@@ -31,6 +31,9 @@ class Shelf:
     def keys(self) -> set[str]:
         return {path.name for path in self.root.iterdir() if KEY.fullmatch(path.name)} if self.root.is_dir() else set()
 
+    def has(self, key: str) -> bool:
+        return bool(KEY.fullmatch(key)) and (self.root / key).is_dir()
+
     def touch(self, key: str) -> bool:
         """Say that somebody counts on it, so that it stays for a day; whether it is there."""
         try:
@@ -45,7 +48,7 @@ class Shelf:
         entry = self._new_name()
         entry.mkdir(mode=0o700, parents=True)
         try:
-            with _lock(entry) as held:
+            with locked(entry) as held:
                 assert held is not None, "nobody else knows its name"
                 yield entry, held
         finally:
@@ -60,15 +63,25 @@ class Shelf:
             if not self.touch(key):
                 raise
 
+    def untouched(self, keep: Set[str], untouched_s: float) -> list[Path]:
+        """Where entries lie that are not in `keep` and that nobody touched for so many seconds."""
+        others = [self.root / key for key in sorted(self.keys() - keep)]
+        return [entry for entry in others if _untouched(entry, untouched_s)]
+
     def remove(self, key: str, untouched_s: float = 0.0) -> bool:
         """Remove an entry, unless somebody touched it within so many seconds; whether it is gone by that."""
         entry = self.root / key
         # Another one who removes may be faster at any line.
         with suppress(FileNotFoundError):
             if _untouched(entry, untouched_s):
-                with _lock(entry) as held:
+                with locked(entry) as held:
                     return held is not None and self._set_aside(entry, untouched_s)
         return False
+
+    def broken_off(self, untouched_s: float = 0.0) -> list[Path]:
+        """Where entries lie that nobody makes any more."""
+        begun = sorted(self.root.glob(f"{UNFINISHED}*"))
+        return [path for path in begun if is_abandoned(path, max(untouched_s, UNLOCKED_S))]
 
     def collect(self, keep: Set[str], untouched_s: float = UNTOUCHED_S) -> set[str]:
         """Remove what is not in `keep` and was not touched for so many seconds, and what was broken off.
@@ -76,11 +89,9 @@ class Shelf:
         Returns:
             The keys of the entries that were removed.
         """
-        if not self.root.is_dir():
-            return set()
-        for path in self.root.glob(f"{UNFINISHED}*"):
-            _remove_if_abandoned(path)
-        return {key for key in self.keys() - keep if self.remove(key, untouched_s)}
+        for path in self.broken_off():
+            remove_if_abandoned(path)
+        return {entry.name for entry in self.untouched(keep, untouched_s) if self.remove(entry.name, untouched_s)}
 
     def _set_aside(self, entry: Path, untouched_s: float) -> bool:
         aside = entry.rename(self._new_name())
@@ -97,22 +108,36 @@ class Shelf:
 
 
 @contextmanager
-def _lock(folder: Path) -> Iterator[int | None]:
+def locked(folder: Path, patience_s: float = 0.0) -> Iterator[int | None]:
     """The descriptor that holds the folder's lock, None where another has it; the kernel frees it at our end."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        yield descriptor if locks.exclusive(descriptor, patience_s=0) else None
+        yield descriptor if locks.exclusive(descriptor, patience_s) else None
     finally:
         os.close(descriptor)
 
 
-def _remove_if_abandoned(unfinished: Path) -> None:
+def is_abandoned(unfinished: Path, untouched_s: float = UNLOCKED_S) -> bool:
+    """Whether nobody touched it for so many seconds, and nobody has its lock."""
     with suppress(FileNotFoundError):
-        if _untouched(unfinished, UNLOCKED_S):
-            with _lock(unfinished) as held:
-                if held is not None:
+        if _untouched(unfinished, untouched_s):
+            with locked(unfinished) as held:
+                return held is not None
+    return False
+
+
+def remove_if_abandoned(unfinished: Path, untouched_s: float = UNLOCKED_S) -> None:
+    """Remove it while nobody can take it up again."""
+    with suppress(FileNotFoundError):
+        if _untouched(unfinished, untouched_s):
+            with locked(unfinished) as held:
+                if held is not None and _untouched(unfinished, untouched_s):
                     shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def _untouched(entry: Path, seconds: float) -> bool:
-    return time.time() - entry.stat().st_mtime >= seconds
+    """False where it is gone: another one who removes may be faster at any line."""
+    try:
+        return time.time() - entry.stat().st_mtime >= seconds
+    except FileNotFoundError:
+        return False

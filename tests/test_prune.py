@@ -189,6 +189,20 @@ def test_deploys_are_safe_while_somebody_prunes_without_pause(
     assert removed
 
 
+def test_environments_that_nothing_names_go_and_one_that_a_server_names_stays(
+    process_deployer: ProcessModelDeployer,
+) -> None:
+    root = process_deployer.environments.root
+    unnamed, broken_off = root / ("a" * 64), root / ".tmp-0123"
+    for folder in (unnamed, broken_off):
+        (folder / "venv").mkdir(parents=True)
+        untouched(folder)
+    pruner = Pruner(process_deployer)
+    found = {one.path: one.kind for one in pruner.found()}
+    assert found == {unnamed: "environment", broken_off: "broken-off environment"}
+    assert {one.path for one in pruner.remove(pruner.found())} == found.keys() and list(root.iterdir()) == []
+
+
 def test_of_the_process_flavor_also_what_creations_writes_and_strange_routes_left(
     process_deployer: ProcessModelDeployer,
 ) -> None:

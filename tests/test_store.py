@@ -216,13 +216,13 @@ def test_what_is_touched_while_it_is_collected_stays(
 ) -> None:
     digest = store.add(str(model))
     age(store, digest, 1000)
-    choose_name = store._new_name
+    choose_name = store._shelf._new_name
 
     def touched_meanwhile() -> Path:
         store.path(digest)
         return choose_name()
 
-    monkeypatch.setattr(store, "_new_name", touched_meanwhile)
+    monkeypatch.setattr(store._shelf, "_new_name", touched_meanwhile)
     assert store.collect(set(), untouched_s=900) == set()
     assert left_in(store) == {digest}
 
@@ -248,7 +248,7 @@ def copying(store: Store, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
         "import sys\n"
         "from pathlib import Path\n"
         "from deployer.store import Store\n"
-        "with Store(Path(sys.argv[1]))._unfinished() as entry:\n"
+        "with Store(Path(sys.argv[1]))._shelf.making() as entry:\n"
         "    (entry / 'half').write_text('h')\n"
         "    print(entry.name, flush=True)\n"
         "    sys.stdin.read()\n"

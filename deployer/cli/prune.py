@@ -32,9 +32,9 @@ def prune(
 ) -> None:
     """Remove what no record names any more.
 
-    Those are models beyond the revisions that are kept, what broken-off fetches, creations and writes left, and
-    files that were set aside. Nothing that serves, or that a rollback may need, is ever among it. While a record
-    cannot be read, no model is removed, as it may name any.
+    Those are models and environments beyond the revisions that are kept, what broken-off fetches, builds, creations
+    and writes left, and files that were set aside. Nothing that serves, or that a rollback may need, is ever among
+    it. While a record cannot be read, no model and no environment is removed, as it may name any.
 
     With --json: leftovers, each with kind, where, bytes and removed; bytes, of all of them; removed_bytes; and
     unreadable as `list --json` prints it.

@@ -4,34 +4,19 @@ import json
 import os
 from collections.abc import Callable, Set
 from contextlib import suppress
-from dataclasses import dataclass
 from errno import EDQUOT, ENOSPC
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deployer.errors import DeployerError, EngineUnavailable, EnvironmentGone, StateDirectoryUnusable
 from deployer.processes.passing import AGAIN, passes
-from deployer.shelf import UNTOUCHED_S, Shelf
+from deployer.shelf import UNLOCKED_S, UNTOUCHED_S, Shelf, remove_if_abandoned
 
 if TYPE_CHECKING:
     from deployer.environments.definition import Definition
 
 COMPLETE = "definition"
 VENV = "venv"
-
-
-@dataclass(frozen=True)
-class Unnamed:
-    """An environment that no record and no history names.
-
-    Attributes:
-        size: bytes on the disk; those that it shares with uv's cache are freed with that.
-        used_at: when somebody last built it or started a server in it, in seconds since the epoch.
-    """
-
-    key: str
-    size: int
-    used_at: float
 
 
 class Environments:
@@ -93,17 +78,24 @@ class Environments:
         """Whether there are environments that are not in `kept`."""
         return not self._shelf.keys() <= kept
 
-    def unnamed(self, kept: Set[str]) -> list[Unnamed]:
-        """The environments that are not in `kept`, the longest unused first."""
-        found = [self._unnamed(key) for key in self._shelf.keys() - kept]
-        return sorted(found, key=lambda unnamed: unnamed.used_at)
+    def untouched(self, kept: Set[str], untouched_s: float) -> list[Path]:
+        """Where environments lie that are not in `kept` and that nobody touched for so many seconds."""
+        return self._shelf.untouched(kept, untouched_s)
 
-    def remove(self, key: str) -> bool:
-        """Remove one, whoever may have used it of late; whether it was there."""
+    def remove_untouched(self, entry: Path, untouched_s: float) -> bool:
+        """Remove one of those, unless somebody has touched it since; whether it is gone."""
         try:
-            return self._shelf.remove(key)
+            return self._shelf.remove(entry.name, untouched_s)
         except OSError as error:
             raise self._unusable(error) from None
+
+    def broken_off(self, untouched_s: float) -> list[Path]:
+        """Where builds lie that nobody goes on with."""
+        return self._shelf.broken_off(untouched_s)
+
+    def remove_broken_off(self, unfinished: Path, untouched_s: float) -> None:
+        """Remove one of those, unless somebody builds it."""
+        remove_if_abandoned(unfinished, max(untouched_s, UNLOCKED_S))
 
     def collect(self, kept: Set[str], untouched_s: float = UNTOUCHED_S) -> set[str]:
         """Remove those that are not in `kept` and that nobody touched for so many seconds, and broken-off builds.
@@ -119,10 +111,6 @@ class Environments:
     def _python(self, key: str) -> Path:
         return self.root / key / VENV / "bin" / "python"
 
-    def _unnamed(self, key: str) -> Unnamed:
-        entry = self.root / key
-        return Unnamed(key, _size(entry), entry.stat().st_mtime)
-
     def _unusable(self, error: OSError) -> DeployerError:
         if passes(error):
             what = f"The environments' folder {self.root} cannot be written just now: {error.strerror}."
@@ -131,7 +119,3 @@ class Environments:
         what = f"The environments' folder {self.root} cannot be written: {error.strerror}."
         hint = "Free some space on its disk" if full else "Make it writable for this user"
         return StateDirectoryUnusable(what, hint=f"{hint}, then try again.")
-
-
-def _size(folder: Path) -> int:
-    return sum(os.lstat(os.path.join(parent, name)).st_size for parent, _, names in os.walk(folder) for name in names)

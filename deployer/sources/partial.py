@@ -3,16 +3,17 @@
 import hashlib
 import os
 import shutil
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from deployer.errors import RolloutTimeout, Transient
-from deployer.processes.locks import exclusive
+from deployer.shelf import UNLOCKED_S, is_abandoned, locked, remove_if_abandoned
 
 PARTIAL = ".partial-"
 KEPT_S = 24 * 3600.0
+PATIENCE_S = 1.0
+"""Who looks whether anybody is at it holds its lock for an instant."""
 
 
 class Partials:
@@ -33,19 +34,22 @@ class Partials:
             folder = self._root / f"{PARTIAL}{key[:40]}"
             folder.mkdir(parents=True, exist_ok=True)
             os.utime(folder)
-            with _locked(folder) as is_ours:
-                if is_ours:
+            with locked(folder, PATIENCE_S) as held:
+                if held is not None:
                     yield from self._used(folder, kept=key == shared)
                     return
 
+    def broken_off(self, untouched_s: float) -> list[Path]:
+        """Those that nobody is at, and nobody touched for so many seconds."""
+        return [folder for folder in self._all() if is_abandoned(folder, max(untouched_s, UNLOCKED_S))]
+
     def collect(self) -> None:
         """Remove what nobody has gone on with for a day."""
-        for folder in self._root.glob(f"{PARTIAL}*"):
-            with suppress(FileNotFoundError):
-                if _is_old(folder):
-                    with _locked(folder) as is_ours:
-                        if is_ours and _is_old(folder):
-                            shutil.rmtree(folder, ignore_errors=True)
+        for folder in self._all():
+            remove_if_abandoned(folder, KEPT_S)
+
+    def _all(self) -> list[Path]:
+        return sorted(self._root.glob(f"{PARTIAL}*"))
 
     def _used(self, folder: Path, kept: bool) -> Iterator[Path]:
         keep = False
@@ -58,16 +62,3 @@ class Partials:
         finally:
             if not keep:
                 shutil.rmtree(folder, ignore_errors=True)
-
-
-def _is_old(folder: Path) -> bool:
-    return time.time() - folder.stat().st_mtime >= KEPT_S
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[bool]:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        yield exclusive(descriptor)
-    finally:
-        os.close(descriptor)

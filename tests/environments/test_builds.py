@@ -211,18 +211,17 @@ def test_what_nothing_names_and_nobody_touched_for_a_day_is_collected(
     assert left_in(environments) == {named, touched}
 
 
-def test_what_could_be_removed_is_listed_with_its_size_and_removed_when_asked_for(
+def test_what_nobody_has_used_of_late_is_found_and_removed_when_asked_for(
     environments: Environments, model: Path, packages: Path
 ) -> None:
-    assert environments.unnamed(set()) == []
+    assert environments.untouched(set(), 0) == []
     older, newer = (built(environments, definition(model, f"tiny=={version}")) for version in ("1.0", "2.0"))
     age(environments.root / older, 60)
-    unnamed = environments.unnamed(set())
-    assert [one.key for one in unnamed] == [older, newer]
-    assert all(one.size > 1000 for one in unnamed) and unnamed[1].used_at - unnamed[0].used_at > 50
-    assert [one.key for one in environments.unnamed({older})] == [newer]
-    assert environments.remove(newer) and not environments.remove(newer)
-    assert left_in(environments) == {older}
+    found = environments.untouched(set(), 50)
+    assert found == [environments.root / older] and environments.untouched({older}, 50) == []
+    assert environments.has(older), "which touches it"
+    assert not environments.remove_untouched(found[0], 50) and environments.remove_untouched(found[0], 0)
+    assert left_in(environments) == {newer}
 
 
 def test_a_login_of_the_deployers_index_is_neither_told_nor_stored(

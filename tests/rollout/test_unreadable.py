@@ -16,7 +16,7 @@ from deployer.errors import EngineError
 from deployer.flavors.memory.platform import Stored
 from deployer.gateway import Backend, Route
 from deployer.server import ModelServer, State
-from deployer.store import UNTOUCHED_S
+from deployer.shelf import UNTOUCHED_S
 from deployer.testing.memory import MemoryHarness
 from deployer.testing.models import write_model
 from tests.support import meddling

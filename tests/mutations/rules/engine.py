@@ -181,7 +181,7 @@ MUTATIONS = (
     ),
     Mutation(
         rule="Collected is only what nobody touched for 24 h.",
-        file=STORE,
+        file="deployer/shelf.py",
         old="return time.time() - entry.stat().st_mtime >= seconds",
         new="return True",
         seen_by=(f"{STORE_TESTS}::test_only_what_is_unnamed_and_untouched_is_collected",),

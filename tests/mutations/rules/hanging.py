@@ -2,7 +2,7 @@
 
 from tests.mutations.mutation import Mutation, memory
 
-PLAN, DEPLOYER = "deployer/rollout/plan.py", "deployer/engine_deployer.py"
+PLAN = "deployer/rollout/plan.py"
 ENGINE, FOLDER, STARTER = (
     f"deployer/{name}.py" for name in ("flavors/process/engine", "processes/folder", "processes/starter")
 )
@@ -112,8 +112,8 @@ MUTATIONS = (
     ),
     Mutation(
         rule="A flavor that cannot restart what hangs refuses a config that asks for it.",
-        file=DEPLOYER,
-        old="if config.probes and config.probes.restart_hung_s and not isinstance(self.engine, RemembersSilence):",
+        file="deployer/capabilities.py",
+        old="if config.probes and config.probes.restart_hung_s and not isinstance(engine, RemembersSilence):",
         new="if False:",
         seen_by=(f"{ROLLOUT_TESTS}::test_a_flavor_that_remembers_no_silence_refuses_to_restart_what_hangs",),
     ),

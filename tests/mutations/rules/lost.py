@@ -86,8 +86,8 @@ MUTATIONS = (
     ),
     Mutation(
         rule="No model is removed while a record that may name it cannot be read.",
-        file="deployer/engine_deployer.py",
-        old="if (self.store.unnamed(kept) or (built and built.has_others(named))) and _unreadable_by(self.engine):",
+        file="deployer/clear_up.py",
+        old="if self._has_others(models, environments) and self._hides_names:",
         new="if False:",
         seen_by=(f"{UNREADABLE}no_model_is_removed_while_a_record_that_may_name_it_cannot_be_read",),
     ),
@@ -114,10 +114,9 @@ MUTATIONS = (
     ),
     Mutation(
         rule="A model that there was no room for leaves nothing.",
-        file="deployer/store.py",
-        old="            with _lock(entry):\n                yield entry\n        finally:\n"
-        "            shutil.rmtree(entry, ignore_errors=True)",
-        new="            with _lock(entry):\n                yield entry\n        finally:\n            pass",
+        file="deployer/shelf.py",
+        old="                yield entry, held\n        finally:\n            shutil.rmtree(entry, ignore_errors=True)",
+        new="                yield entry, held\n        finally:\n            pass",
         seen_by=process("32_a_disk_full_during_a_first"),
     ),
     Mutation(

@@ -1,0 +1,48 @@
+"""What reconcile removes at its end: what no record and no kept history names."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from deployer import registry
+from deployer.engine import Engine, ReportsUnreadable, Sweeps
+from deployer.environments.store import Environments
+from deployer.rollout.view import ServerView
+from deployer.store import Store
+
+
+@dataclass(frozen=True)
+class ClearUp:
+    """Of one deployer.
+
+    Attributes:
+        environments: None for a flavor that has none.
+    """
+
+    engine: Engine
+    store: Store
+    environments: Environments | None
+
+    def after(self, views: Sequence[ServerView], keep_models: int) -> None:
+        """Remove models and environments that nobody has touched for a day.
+
+        Args:
+            views: all servers. A look from before will do: who made a revision since has touched what it needs.
+        """
+        if isinstance(self.engine, Sweeps):
+            self.engine.sweep()
+        models = registry.kept_digests(views, keep_models)
+        environments = registry.kept_environments(views, keep_models)
+        if self._has_others(models, environments) and self._hides_names:
+            return
+        self.store.collect(models)
+        if self.environments:
+            self.environments.collect(environments)
+
+    def _has_others(self, models: set[str], environments: set[str]) -> bool:
+        built = self.environments
+        return bool(self.store.unnamed(models)) or (built is not None and built.has_others(environments))
+
+    @property
+    def _hides_names(self) -> bool:
+        """Whether something cannot be read: it may name any model, and any environment."""
+        return isinstance(self.engine, ReportsUnreadable) and bool(self.engine.unreadable())
