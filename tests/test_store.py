@@ -248,7 +248,7 @@ def copying(store: Store, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
         "import sys\n"
         "from pathlib import Path\n"
         "from deployer.store import Store\n"
-        "with Store(Path(sys.argv[1]))._shelf.making() as entry:\n"
+        "with Store(Path(sys.argv[1]))._shelf.making() as (entry, _):\n"
         "    (entry / 'half').write_text('h')\n"
         "    print(entry.name, flush=True)\n"
         "    sys.stdin.read()\n"
