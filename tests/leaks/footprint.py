@@ -53,6 +53,7 @@ def _empty_caches() -> None:
     """They are bounded, and would hide what is not."""
     for cached in [known for known in gc.get_objects() if isinstance(known, functools._lru_cache_wrapper)]:
         cached.cache_clear()
+    psutil.process_iter.cache_clear()  # It holds every process of the machine.
     gc.collect()
 
 

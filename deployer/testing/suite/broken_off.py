@@ -126,7 +126,7 @@ def test_36_a_deploy_that_was_interrupted_after_its_route_goes_forward(
     harness: Harness, call: str, after: bool
 ) -> None:
     server = _interrupted(harness, call, after)
-    assert harness.ask(server) == Reply(200, "v2", 2)
+    assert harness.ask(server).status == 200  # By either: nobody waited for the acknowledgement.
     harness.deployer().reconcile()
     assert harness.ask(server) == Reply(200, "v2", 2)
 
