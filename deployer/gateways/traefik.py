@@ -83,13 +83,13 @@ class TraefikGateway:
             return
         self._files.make_folders()
         with storage("start the gateway"), locked(self.folder / "ensure.lock", ENSURE_LOCK_S):
-            if not self._files.are_watched:
-                self._proxy.stop(BLIND_FOR_S)
-            elif self._proxy.outlasts_silence():
+            if self._files.are_watched and self._proxy.outlasts_silence():
                 self._keep_up(access)
                 return
-            self._files.provide(access, self._certificate)
-            self._require_a_token()
+            self._require_a_token(access)
+            if not self._files.are_watched:
+                self._proxy.stop(BLIND_FOR_S)
+            self._files.provide(access, self._certificate, open_at_first=self._serves_this_machine_alone)
             self._files.tidy()
             self._proxy.start()
             self._await_routes(time.monotonic() + START_S)
@@ -174,8 +174,8 @@ class TraefikGateway:
 
     def _keep_up(self, access: str | None) -> None:
         """Have the running proxy go by what has changed since."""
-        self._files.keep_up(access, self._certificate)
-        self._require_a_token()
+        self._require_a_token(access)
+        self._files.keep_up(access, self._certificate, open_at_first=self._serves_this_machine_alone)
         if self._proxy.has_another_host:
             with locked(self.folder / "locks" / "address", ENSURE_LOCK_S):
                 self._proxy.keep_host()
@@ -193,11 +193,16 @@ class TraefikGateway:
             hint=f"{'move that file elsewhere' if suspects else 'see its log'}, then reconcile",
         )
 
-    def _require_a_token(self) -> None:
-        bind = self._proxy.expected_address.bind
-        if not ipaddress.ip_address(bind).is_loopback and not self._files.access:
+    @property
+    def _serves_this_machine_alone(self) -> bool:
+        return ipaddress.ip_address(self._proxy.expected_address.bind).is_loopback
+
+    def _require_a_token(self, access: str | None) -> None:
+        """Before anything is written that would let somebody in."""
+        if not (access or self._serves_this_machine_alone or self._files.access):
             raise InvalidConfig(
-                f"Without a token the gateway serves this machine alone, not {bind}.",
+                f"Without a token the gateway serves this machine alone, not {self._proxy.expected_address.bind}.",
+                serving="Nobody is let in until it knows the token.",
                 hint="Set the setting `token` to a reference: env:NAME, file:/path or prefect:block/name.",
             )
 

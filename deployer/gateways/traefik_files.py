@@ -79,26 +79,30 @@ class RouteFiles:
             self.path(server).unlink(missing_ok=True)
 
     def make_folders(self) -> None:
-        """The folders, and the file that every route names: nobody is asked for a token until one is given."""
         with storage("make the gateway's folders"):
             for name in ("routes", "locks", "scratch", "set-aside"):
                 (self.folder / name).mkdir(parents=True, exist_ok=True)
-            if not self._access.exists():
-                self._write(self._access, traefik_access.rendered(""), replace=False)
 
-    def provide(self, access: str | None, certificate: Certificate | None) -> None:
-        """What the proxy reads beside the routes; what is None stays as it is."""
+    def provide(self, access: str | None, certificate: Certificate | None, *, open_at_first: bool) -> None:
+        """What the proxy reads beside the routes, as `keep_up` writes it, and a certificate where there is none."""
         with storage("write what the gateway reads beside its routes"):
             if certificate is None and not self._certificate.exists():
                 certificate = traefik_certificate.unseen(self.folder, self._scratch)
-            self.keep_up(access, certificate)
+            self.keep_up(access, certificate, open_at_first=open_at_first)
 
-    def keep_up(self, access: str | None, certificate: Certificate | None) -> None:
-        """Write what has changed since: the token, the certificate, or the content of the certificate's files."""
+    def keep_up(self, access: str | None, certificate: Certificate | None, *, open_at_first: bool) -> None:
+        """Write what has changed since: the token, the certificate, or the content of the certificate's files.
+
+        Args:
+            access: the entry of the token; None: who may call stays as it is.
+            certificate: None: it stays the one that it is.
+            open_at_first: whether everybody may call where nothing says yet who may. Until something does, no route
+                answers: each names the file that says so.
+        """
         with storage("write what the gateway reads beside its routes"):
             self.make_folders()
-            if access is not None and self._write(self._access, traefik_access.rendered(access)):
-                self.tidy()  # Routes that an older library wrote ask for none.
+            if access is not None or open_at_first:
+                self._let_in(access)
             present = _text(self._certificate)
             certificate = certificate or traefik_certificate.told_by(present)
             if certificate:
@@ -110,6 +114,11 @@ class RouteFiles:
         """The entry of the token that callers must show; empty where they need none."""
         with storage("read whom the gateway lets in"):
             return traefik_access.entry_in(_text(self._access))
+
+    def _let_in(self, access: str | None) -> None:
+        """Who shows that token; None: everybody, unless something says already who may call."""
+        if self._write(self._access, traefik_access.rendered(access or ""), replace=access is not None):
+            self.tidy()  # Routes that an older library wrote ask for none.
 
     @property
     def _access(self) -> Path:

@@ -2,6 +2,7 @@
 
 import base64
 import re
+import shutil
 import socket
 import threading
 import time
@@ -197,13 +198,80 @@ def test_a_token_that_the_proxy_does_not_take_up_is_told(
     assert "asks for what it asked for before" in caught.value.serving
 
 
-def test_where_the_file_that_asks_for_a_token_is_lost_other_machines_are_not_let_in(make_gateway: Make) -> None:
+@pytest.fixture
+def lost(make_gateway: Make, serve: Serve) -> tuple[TraefikGateway, str]:
+    """A gateway that serves other machines, and has lost the file that asks for the token; a URL of it."""
     gateway = make_gateway(bind="0.0.0.0", token=lambda: TOKEN, url_host="127.0.0.1")
     gateway.ensure()
+    url = route(gateway, "churn", serve(1))
+    assert status(url) == 401
     (gateway.folder / "routes" / "_access.yml").unlink()
+    await_status(404, url)
+    return gateway, url
+
+
+def statuses_during(url: str, meanwhile: Callable[[], object]) -> Counter[int]:
+    """What who shows no token was answered from before that until well after the proxy has seen what it wrote."""
+    seen, over = Counter[int](), threading.Event()
+
+    def call() -> None:
+        while not over.is_set():
+            seen[status(url)] += 1
+
+    caller = threading.Thread(target=call)
+    caller.start()
+    try:
+        meanwhile()
+        asked = seen.total()
+        until = time.monotonic() + 5
+        while seen.total() < asked + 200 and time.monotonic() < until:
+            time.sleep(0.01)
+    finally:
+        over.set()
+        caller.join()
+    return seen
+
+
+def test_where_the_file_that_asks_for_a_token_is_lost_who_knows_none_lets_nobody_in(
+    make_gateway: Make, lost: tuple[TraefikGateway, str], serve: Serve
+) -> None:
+    (gateway, url), other = lost, make_gateway(lost[0].folder)
+
+    def all_that_it_can() -> None:
+        with pytest.raises(InvalidConfig, match="Without a token"):
+            other.ensure()
+        other.write("churn", (serve(2),), 2, other.routes("churn")["churn"].tag)
+        other.remove("another", other.write("another", (serve(3),), 3, ""))
+
+    assert statuses_during(url, all_that_it_can).keys() == {404}
+    assert status(url, TOKEN) == 404
+
+
+def test_who_knows_the_token_has_it_asked_for_again_and_lets_nobody_in_before(lost: tuple[TraefikGateway, str]) -> None:
+    gateway, url = lost
+    assert statuses_during(url, gateway.ensure).keys() == {404, 401}
+    assert status(url, TOKEN) == 200
+
+
+@pytest.mark.parametrize("gone", ["routes", "routes/_access.yml"])
+def test_one_that_ended_and_lost_what_asks_for_the_token_is_not_started_by_who_knows_none(
+    make_gateway: Make, lost: tuple[TraefikGateway, str], gone: str
+) -> None:
+    gateway, _ = lost
+    gateway.shutdown()
+    if gone == "routes":
+        shutil.rmtree(gateway.folder / "routes")
     with pytest.raises(InvalidConfig, match="Without a token"):
         make_gateway(gateway.folder).ensure()
+    assert not gateway.answers() and not (gateway.folder / "routes" / "_access.yml").exists()
     gateway.ensure()
+
+
+def test_a_guard_of_somebodys_own_making_is_left_as_it_is(make_gateway: Make, guarded: TraefikGateway) -> None:
+    path = guarded.folder / "routes" / "_access.yml"
+    path.write_text(theirs := "http:\n  middlewares:\n    _access:\n      ipAllowList: {sourceRange: [192.0.2.1]}\n")
+    make_gateway(guarded.folder).ensure()
+    assert path.read_text() == theirs
 
 
 def test_no_file_and_no_answer_of_the_proxy_holds_a_token(guarded: TraefikGateway, serve: Serve) -> None:

@@ -32,7 +32,7 @@ def test_nothing_but_whole_routes_ever_lies_in_the_folder_that_the_proxy_watches
 
     monkeypatch.setattr(os, "fsync", look_then_flush)
     files.write("churn", TWO, 2, files.write("churn", ONE, 1, ""))
-    assert lying == {"churn.yml", "_access.yml"}
+    assert lying == {"churn.yml"}
 
 
 def test_who_reads_a_route_while_it_is_replaced_reads_the_old_one_whole(files: RouteFiles) -> None:

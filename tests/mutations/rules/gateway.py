@@ -200,9 +200,26 @@ MUTATIONS = (
     Mutation(
         rule="Other machines are let in only with a token.",
         file=TRAEFIK,
-        old="not ipaddress.ip_address(bind).is_loopback and not self._files.access",
-        new="False",
+        old="if not (access or self._serves_this_machine_alone or self._files.access):",
+        new="if False:",
         seen_by=(f"{ACCESS_TESTS}::test_other_machines_are_served_only_with_a_token",),
+    ),
+    Mutation(
+        rule="Who writes a route lets nobody in.",
+        file=FILES,
+        old="(self.folder / name).mkdir(parents=True, exist_ok=True)",
+        new="(self.folder / name).mkdir(parents=True, exist_ok=True)\n            self._let_in(None)",
+        seen_by=(f"{ACCESS_TESTS}::test_where_the_file_that_asks_for_a_token_is_lost_who_knows_none_lets_nobody_in",),
+    ),
+    Mutation(
+        rule="Nothing is written that lets somebody in before it is known whether it may be.",
+        file=TRAEFIK,
+        old="""        self._require_a_token(access)
+        self._files.keep_up(""",
+        new="""        self._files.keep_up(access, None, open_at_first=True)
+        self._require_a_token(access)
+        self._files.keep_up(""",
+        seen_by=(f"{ACCESS_TESTS}::test_where_the_file_that_asks_for_a_token_is_lost_who_knows_none_lets_nobody_in",),
     ),
     Mutation(
         rule="Who knows no token leaves the one that is asked for.",
