@@ -21,7 +21,8 @@ from deployer.rollout.claim import planned
 from deployer.rollout.converge import Converger
 from deployer.rollout.deploy import Deploy
 from deployer.rollout.execute import Executor
-from deployer.rollout.lifecycle import Lifecycle
+from deployer.rollout.identify import of_uuid
+from deployer.rollout.lifecycle import DONE_WITHIN_S, Lifecycle
 from deployer.rollout.observe import Observer
 from deployer.rollout.platform import Platform
 from deployer.rollout.reconcile import Report, StepsByServer, reconcile
@@ -38,7 +39,6 @@ FOUND_RUNNING_WITHIN_S = 0.8
 """A list waits no longer for answers, whatever a config's probes allow: who takes longer is left out, or unknown."""
 
 LOG_TAIL_LINES = 15
-UNBOUNDED = Deadline(0)
 
 
 class EngineModelDeployer(BaseModelDeployer):
@@ -95,7 +95,7 @@ class EngineModelDeployer(BaseModelDeployer):
 
     def deploy_model(self, config: ModelServerConfig, replace: bool = False, timeout: int = 300) -> ModelServer:
         deadline = _deadline(timeout)
-        return self._deploy(self._preparer.new(config, replace, deadline), deadline)
+        return self._deploy(self._preparer.new(config, replace, deadline.to_prepare), deadline)
 
     def find_model_server(
         self,
@@ -123,22 +123,24 @@ class EngineModelDeployer(BaseModelDeployer):
         return registry.newest_first([s for s in found if not running or s.state is State.READY])
 
     def stop_model_server(self, uuid: UUID, timeout: int = 300, force: bool = False) -> None:
-        self._lifecycle.stop(uuid, _deadline(timeout), force)
+        deadline = _deadline(timeout)
+        self._lifecycle(deadline).stop(uuid, deadline, force)
 
     def start_model_server(self, uuid: UUID, timeout: int = 300) -> None:
         deadline = _deadline(timeout)
-        view = self._lifecycle.find(uuid)
+        view = self._find(uuid)
         if view.target:
-            self._preparer.build_again(view.target.workload.record, deadline)
-            self._lifecycle.start(view, deadline, self._log_tail)
+            self._preparer.build_again(view.target.workload.record, deadline.to_prepare)
+            self._lifecycle(deadline).start(view, deadline, self._log_tail)
             return
         cause = "started by its user, all its revisions being refused"
         request_id = provenance.request_id(f"start {uuid}")
-        self._deploy(self._preparer.again(uuid, history_of(view)[-1], cause, request_id, deadline), deadline)
+        self._deploy_again(uuid, history_of(view)[-1], cause, request_id, deadline)
 
     def delete_model_server(self, uuid: UUID, timeout: int = 300, force: bool = False) -> None:
+        deadline = _deadline(timeout)
         try:
-            self._lifecycle.delete(uuid, _deadline(timeout), force)
+            self._lifecycle(deadline).delete(uuid, deadline, force)
         except ServerNotFound:
             if not force:
                 raise
@@ -157,7 +159,7 @@ class EngineModelDeployer(BaseModelDeployer):
             ModelGone: its bytes can no longer be had.
         """
         deadline = _deadline(timeout)
-        view = self._lifecycle.find(uuid)
+        view = self._find(uuid)
         assert view.speaking
         present = view.speaking.workload.record
         request_id = provenance.request_id(f"roll back {uuid} to {revision or 'the previous'}")
@@ -165,11 +167,11 @@ class EngineModelDeployer(BaseModelDeployer):
             present, revision = earlier.workload.record, earlier.revision
         chosen = rollback_target(history_of(view), present.origin, present.name, revision)
         cause = f"rolled back from revision {present.revision} to {chosen.number}"
-        return self._deploy(self._preparer.again(uuid, chosen, cause, request_id, deadline), deadline)
+        return self._deploy_again(uuid, chosen, cause, request_id, deadline)
 
     def history(self, uuid: UUID) -> list[HistoryEntry]:
         """Up to ten revisions, oldest first, with what became of each."""
-        return list(history_of(self._lifecycle.find(uuid)))
+        return list(history_of(self._find(uuid)))
 
     def logs(self, uuid: UUID, follow: bool = False, tail: int = 100, revision: int | None = None) -> Iterator[str]:
         """The last lines of what serves (of the newest revision where nothing does), or of one revision.
@@ -177,7 +179,7 @@ class EngineModelDeployer(BaseModelDeployer):
         Raises:
             ServerNotFound: no server has that UUID, or it keeps nothing of that revision any more.
         """
-        view = self._lifecycle.find(uuid)
+        view = self._find(uuid)
         kept = {o.revision: o for o in view.workloads}
         chosen = view.speaking if revision is None else kept.get(revision)
         if chosen is None:
@@ -248,16 +250,25 @@ class EngineModelDeployer(BaseModelDeployer):
     def _preparer(self) -> Preparer:
         return Preparer(self.store, self.check, self._access, self._tell, self.environments)
 
-    @cached_property
-    def _lifecycle(self) -> Lifecycle:
-        return Lifecycle(self._platform, self._executor(self._tell))
+    def _find(self, uuid: UUID) -> ServerView:
+        return of_uuid(uuid, self._observer.read_all())
 
-    def _executor(self, on_progress: OnProgress, deadline: Deadline = UNBOUNDED) -> Executor:
-        fetch_again = partial(self._preparer.fetch_again, deadline=deadline)
+    def _lifecycle(self, deadline: Deadline) -> Lifecycle:
+        return Lifecycle(self._platform, self._executor(self._tell, deadline))
+
+    def _executor(self, on_progress: OnProgress, deadline: Deadline) -> Executor:
+        """One for a single operation, whose deadline holds for what it has to fetch again, too."""
+        fetch_again = partial(self._preparer.fetch_again, deadline=deadline.to_prepare)
         return Executor(self._platform, on_progress, self._remove_superseded, fetch_again)
 
     def _remove_superseded(self, uuid: UUID, revision: int) -> None:
-        self._lifecycle.remove_superseded(uuid, revision)
+        deadline = Deadline(DONE_WITHIN_S)
+        self._lifecycle(deadline).remove_superseded(uuid, revision, deadline)
+
+    def _deploy_again(
+        self, uuid: UUID, entry: HistoryEntry, cause: str, request_id: str, deadline: Deadline
+    ) -> ModelServer:
+        return self._deploy(self._preparer.again(uuid, entry, cause, request_id, deadline.to_prepare), deadline)
 
     def _deploy(self, wish: Wish, deadline: Deadline) -> ModelServer:
         deploy = Deploy(self._platform, self._executor(self._tell, deadline), self._tell, self._log_tail)

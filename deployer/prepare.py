@@ -12,14 +12,12 @@ from deployer.environments.store import Environments
 from deployer.errors import ModelError, ModelGone
 from deployer.records.record import Environment, HistoryEntry, Record
 from deployer.rollout.steps import Action, OnProgress, Progress, Step
-from deployer.rollout.wait import Deadline
+from deployer.rollout.wait import UNLIMITED, Deadline
 from deployer.rollout.wish import Wish
 from deployer.runtimes import runtime_of
 from deployer.sources.fetching import Terms
 from deployer.sources.watch import OnBytes, so_far
 from deployer.store import Store
-
-UNLIMITED = Deadline(0)
 
 
 class Preparer:
@@ -49,7 +47,7 @@ class Preparer:
         """A wish for what the config says, its model fetched now, its environment built.
 
         Args:
-            deadline: when it must be here; without seconds, it may take as long as it takes.
+            deadline: when it must be here.
 
         Raises:
             InvalidRequest: it cannot be met; nothing was touched.
@@ -71,7 +69,7 @@ class Preparer:
         """The same as `new` without building anything.
 
         Args:
-            deadline: when the model must be here; without seconds, it may take as long as it takes.
+            deadline: when the model must be here.
 
         Raises:
             InvalidRequest, ModelError, SourceUnavailable, RolloutTimeout: as `new`.
@@ -130,7 +128,7 @@ class Preparer:
             self._build(environment, config, digest, deadline)
 
     def _build(self, environment: Environment, config: ModelServerConfig, digest: str, deadline: Deadline) -> None:
-        left_s = deadline.left_s if deadline.seconds else None  # Without time to wait, all is prepared nevertheless.
+        left_s = None if deadline.until is None else deadline.left_s
         self._environments.build(environment, _name(config), self._store.path(digest), left_s)
 
     def _wish(
@@ -163,8 +161,7 @@ class Preparer:
 
     def _fetch(self, config: ModelServerConfig, deadline: Deadline) -> str:
         with self._told(config, f"the model at {config.model_uri} is copied and hashed") as on_bytes:
-            until = deadline.began + deadline.seconds if deadline.seconds else None
-            return self._store.add(config.model_uri, Terms(config.credentials, until, on_bytes))
+            return self._store.add(config.model_uri, Terms(config.credentials, deadline.until, on_bytes))
 
     def _fetch_again(self, revision: int, config: ModelServerConfig, digest: str, deadline: Deadline) -> None:
         """From the URI, if what stands there is still the same."""

@@ -104,10 +104,10 @@ class Lifecycle:
             return True
         return False
 
-    def remove_superseded(self, uuid: UUID, revision: int) -> None:
+    def remove_superseded(self, uuid: UUID, revision: int, deadline: Deadline) -> None:
         """Delete that server if it still stands at that revision."""
         if standing(self._observer.read_all()).get(uuid) == revision:
-            self.delete(uuid, Deadline(DONE_WITHIN_S), force=False)
+            self.delete(uuid, deadline, force=False)
 
     def _converged(self, server: str, deadline: Deadline, wait: bool = True) -> ServerView:
         return Converger(self._observer, self._executor).converge(server, deadline, wait)

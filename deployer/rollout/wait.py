@@ -1,5 +1,6 @@
 """Deadlines."""
 
+import math
 import time
 from dataclasses import dataclass, field, replace
 from threading import Event
@@ -24,6 +25,16 @@ class Deadline:
     def passed(self) -> bool:
         return self.left_s <= 0
 
+    @property
+    def until(self) -> float | None:
+        """As an instant of the monotonic clock; None where there is no limit."""
+        return self.began + self.seconds if math.isfinite(self.seconds) else None
+
+    @property
+    def to_prepare(self) -> "Deadline":
+        """For what must be there before a start: who waits for nothing else has that done, however long it takes."""
+        return self if self.seconds else UNLIMITED
+
     def end(self) -> None:
         """Let it have passed, for whoever else heeds it too."""
         self._ended.set()
@@ -31,3 +42,6 @@ class Deadline:
     def without(self, seconds: float) -> "Deadline":
         """The same where so many seconds do not count."""
         return replace(self, began=self.began + seconds)
+
+
+UNLIMITED = Deadline(math.inf)

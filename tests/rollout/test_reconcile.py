@@ -18,6 +18,7 @@ from deployer.rollout.plan import plan
 from deployer.rollout.reconcile import AT_ONCE
 from deployer.rollout.steps import Action, Progress
 from deployer.rollout.view import Condition, ServerView
+from deployer.rollout.wait import UNLIMITED
 from deployer.server import State
 from deployer.testing.faults import Call, Do, Watch, befall
 from deployer.testing.hammer import Reply
@@ -111,9 +112,9 @@ def test_a_superseded_server_that_has_moved_on_stays(tmp_path: Path) -> None:
     deployer = harness.deployer()
     old = deployer.deploy_model(harness.config("v1", name="old"))
     deployer.deploy_model(harness.config("v2", name="old"), replace=True)
-    deployer._lifecycle.remove_superseded(old.uuid, 1)
+    deployer._remove_superseded(old.uuid, 1)
     assert [server.revision for server in deployer.find_model_server()] == [2]
-    deployer._lifecycle.remove_superseded(old.uuid, 2)
+    deployer._remove_superseded(old.uuid, 2)
     assert deployer.find_model_server() == []
 
 
@@ -179,7 +180,7 @@ def test_a_conflict_is_no_failure_but_a_reason_to_look_again(tmp_path: Path) -> 
     harness = MemoryHarness(tmp_path)
     deployer = harness.deployer()
     server = deployer.deploy_model(harness.config("v1"))
-    converger = Converger(deployer._observer, deployer._executor(deployer.on_progress))
+    converger = Converger(deployer._observer, deployer._executor(deployer.on_progress, UNLIMITED))
     stale = ServerView("churn", routed_to(None), (observed(1, Condition.READY),))
     step = plan(stale)[0]
     assert step.action is Action.ROUTE

@@ -13,6 +13,7 @@ import pytest
 from deployer.config import ModelServerConfig
 from deployer.errors import AccessDenied, RolloutTimeout, SecretUnresolved, SourceUnavailable, StateDirectoryUnusable
 from deployer.rollout.steps import Action, Progress
+from deployer.server import ModelServer
 from deployer.store import Store
 from deployer.testing.memory import MemoryHarness
 from tests.sources.conftest import left_in
@@ -113,6 +114,31 @@ def test_bytes_that_were_lost_are_fetched_again_for_a_rollback(web: Web, harness
     second = deployer.deploy_model(harness.config("v2"), replace=True)
     assert deployer.store.collect({second.digest}, untouched_s=0) == {first.digest}
     assert deployer.rollback(second.uuid).digest == first.digest
+
+
+def lost(web: Web, harness: MemoryHarness) -> ModelServer:
+    """A server that died, whose bytes are gone, and whose source is silent for a while."""
+    server = harness.deployer().deploy_model(served_from(web, harness, "v1"), replace=True)
+    harness.kill(server)
+    assert harness.deployer().store.collect(set(), untouched_s=0) == {server.digest}
+    web.faults.append(hangs(3))
+    return server
+
+
+def test_a_start_that_has_to_fetch_again_takes_no_longer_than_it_is_allowed(web: Web, harness: MemoryHarness) -> None:
+    server = lost(web, harness)
+    began = time.monotonic()
+    with pytest.raises(RolloutTimeout, match="not fetched in the time allowed"):
+        harness.deployer().start_model_server(server.uuid, timeout=1)
+    assert time.monotonic() - began < 3
+
+
+def test_who_starts_one_without_waiting_for_it_has_fetched_again_what_it_needs(
+    web: Web, harness: MemoryHarness
+) -> None:
+    server = lost(web, harness)
+    harness.deployer().start_model_server(server.uuid, timeout=0)
+    assert harness.deployer().reconcile().failed == () and harness.ask(server).ok
 
 
 BEGINS = (

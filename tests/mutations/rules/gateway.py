@@ -207,18 +207,16 @@ MUTATIONS = (
     Mutation(
         rule="Who writes a route lets nobody in.",
         file=FILES,
-        old="(self.folder / name).mkdir(parents=True, exist_ok=True)",
-        new="(self.folder / name).mkdir(parents=True, exist_ok=True)\n            self._let_in(None)",
+        old='self.make_folders()\n        with storage(f"write the route',
+        new='self.keep_up(None, None, open_at_first=True)\n        with storage(f"write the route',
         seen_by=(f"{ACCESS_TESTS}::test_where_the_file_that_asks_for_a_token_is_lost_who_knows_none_lets_nobody_in",),
     ),
     Mutation(
         rule="Nothing is written that lets somebody in before it is known whether it may be.",
         file=TRAEFIK,
-        old="""        self._require_a_token(access)
-        self._files.keep_up(""",
-        new="""        self._files.keep_up(access, None, open_at_first=True)
-        self._require_a_token(access)
-        self._files.keep_up(""",
+        old="self._require_a_token(access)\n        self._files.keep_up(",
+        new="self._files.keep_up(access, None, open_at_first=True); self._require_a_token(access)\n"
+        "        self._files.keep_up(",
         seen_by=(f"{ACCESS_TESTS}::test_where_the_file_that_asks_for_a_token_is_lost_who_knows_none_lets_nobody_in",),
     ),
     Mutation(

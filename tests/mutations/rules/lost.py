@@ -15,6 +15,15 @@ MUTATIONS = (
         seen_by=memory("20_what_dies_without"),
     ),
     Mutation(
+        rule="They have no longer to come than whoever starts the server allows.",
+        file="deployer/engine_deployer.py",
+        old="fetch_again, deadline=deadline.to_prepare)",
+        new="fetch_again, deadline=Deadline(0).to_prepare)",
+        seen_by=(
+            "tests/sources/test_deploys.py::test_a_start_that_has_to_fetch_again_takes_no_longer_than_it_is_allowed",
+        ),
+    ),
+    Mutation(
         rule="Only if the URI still holds the same are they taken from it.",
         file="deployer/prepare.py",
         old="if found != digest:",
