@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from deployer import registry
 from deployer.engine import Engine, ReportsUnreadable, Sweeps
 from deployer.environments.store import Environments
+from deployer.errors import DeployerError
 from deployer.rollout.view import ServerView
 from deployer.store import Store
 
@@ -22,12 +23,22 @@ class ClearUp:
     store: Store
     environments: Environments | None
 
-    def after(self, views: Sequence[ServerView], keep_models: int) -> None:
+    def after(self, views: Sequence[ServerView], keep_models: int) -> str:
         """Remove models and environments that nobody has touched for a day.
 
         Args:
             views: all servers. A look from before will do: who made a revision since has touched what it needs.
+
+        Returns:
+            What kept it from that, in words.
         """
+        try:
+            self._remove_what_is_left(views, keep_models)
+        except (DeployerError, OSError) as error:
+            return f"What is left over was not removed: {error}"
+        return ""
+
+    def _remove_what_is_left(self, views: Sequence[ServerView], keep_models: int) -> None:
         if isinstance(self.engine, Sweeps):
             self.engine.sweep()
         models = registry.kept_digests(views, keep_models)

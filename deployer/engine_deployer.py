@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import cached_property, partial
 from uuid import UUID
 
@@ -20,6 +21,7 @@ from deployer.records.record import HistoryEntry
 from deployer.rollout.claim import planned
 from deployer.rollout.converge import Converger
 from deployer.rollout.deploy import Deploy
+from deployer.rollout.ensure import ensured
 from deployer.rollout.execute import Executor
 from deployer.rollout.identify import of_uuid
 from deployer.rollout.lifecycle import DONE_WITHIN_S, Lifecycle
@@ -213,11 +215,14 @@ class EngineModelDeployer(BaseModelDeployer):
     def reconcile(self, timeout: int = 300) -> Report:
         """Bring every server to what it should be: finish rollouts, bring back what died, remove what is left over.
 
+        A gateway that runs goes on as it is where its token or certificate cannot be had; the report tells of it.
+
         Raises:
             GatewayDown: the gateway does not come up.
+            InvalidConfig, SecretUnresolved: it does not run, and is not started without its token or certificate.
         """
         deadline = _deadline(timeout)
-        self.gateway.ensure()
+        outdated = ensured(self.gateway)
         steps = StepsByServer()
 
         def tell(progress: Progress) -> None:
@@ -226,8 +231,8 @@ class EngineModelDeployer(BaseModelDeployer):
 
         views = self._observer.look_at_all()
         report = reconcile(views, Converger(self._observer, self._executor(tell, deadline)), steps, deadline)
-        ClearUp(self.engine, self.store, self.environments).after(views, self.keep_models)
-        return report
+        left = ClearUp(self.engine, self.store, self.environments).after(views, self.keep_models)
+        return replace(report, troubles=tuple(filter(None, (outdated, left))))
 
     def unreadable(self) -> list[Unreadable]:
         """What claims to be ours and cannot be read; it is never touched."""

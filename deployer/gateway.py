@@ -105,6 +105,19 @@ class Gateway(Protocol):
 
 
 @runtime_checkable
+class TellsWhetherItAnswers(Protocol):
+    """A gateway that goes on without whoever started it, and can be asked whether it does."""
+
+    def answers(self) -> bool:
+        """Whether it runs and answers.
+
+        Raises:
+            EngineError: it does, elsewhere than it was asked to.
+        """
+        ...
+
+
+@runtime_checkable
 class ChecksTokens(Protocol):
     """A gateway that can ask callers of one server for a token of its own."""
 

@@ -18,20 +18,22 @@ def reconcile_model_servers(deployer: AnyModelDeployer, timeout: int = 50) -> Re
         timeout: seconds; what is not done by then is left to the next run.
 
     Raises:
-        RolloutError: a server could not be brought to what it should be; the others were.
+        RolloutError: a server could not be brought to what it should be, or something went wrong beside the servers;
+            the others were.
     """
     one = tasks.deployer_of(deployer)
     report = tasks.reconcile(one, timeout)
     publish_registry(tasks.find_model_servers(one))
-    if report.failed:
+    if not report.went_well:
         raise _failure(report)
     return report
 
 
 def _failure(report: Report) -> RolloutError:
     failed, all_of_them = len(report.failed), len(report.servers)
-    errors = "\n".join(f"{server.name}: {server.error}" for server in report.failed)
+    what = f"{failed} of {all_of_them} model servers could not be brought to what they should be."
+    errors = [f"{server.name}: {server.error}" for server in report.failed]
     return RolloutError(
-        f"{failed} of {all_of_them} model servers could not be brought to what they should be.\n{errors}",
+        "\n".join([what, *errors, *report.troubles]),
         hint="The next reconcile tries again; `model-deployer describe` tells more of a server.",
     )

@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperCommand
 
 from deployer.cli.terminal import say
-from deployer.errors import DeployerError, InvalidRequest, RevisionRefused
+from deployer.errors import DeployerError, InvalidRequest
 
 if TYPE_CHECKING:
     from deployer.cli.session import Session
@@ -58,17 +58,15 @@ def _unexpected(error: Exception) -> DeployerError:
 
 def _as_json(error: DeployerError, kind: str) -> dict[str, object]:
     parts: dict[str, object] = {"error": kind, "what": error.what, "serving": error.serving, "hint": error.hint}
-    if isinstance(error, RevisionRefused):
-        parts |= {"log_tail": error.log_tail, "exit_code": error.exit_code}
-    return parts
+    return parts | {name: getattr(error, name) for name in ("log_tail", "exit_code") if hasattr(error, name)}
 
 
 def _show(error: DeployerError) -> None:
     name = "" if type(error) is DeployerError else f"{type(error).__name__}: "
     say(name + error.what, "bold red", stderr=True)
-    if isinstance(error, RevisionRefused) and error.log_tail:
+    if log_tail := getattr(error, "log_tail", ""):
         say("Last log lines:", stderr=True)
-        for line in error.log_tail.splitlines():
+        for line in log_tail.splitlines():
             say(f"  {line}", "dim", stderr=True)
     if error.serving:
         say(error.serving, "green", stderr=True)

@@ -115,7 +115,8 @@ def reconcile(ctx: typer.Context, timeout: options.Timeout = 300, as_json: optio
 
     Rollouts are finished, what died is brought back, what is left over is removed.
 
-    With --json: servers, each with name, uuid, steps (action, workload, cause, seconds), pending and error.
+    With --json: servers, each with name, uuid, steps (action, workload, cause, seconds), pending and error; troubles,
+    in words.
     """
     session = session_of(ctx, as_json)
     with session.steps_shown():
@@ -124,7 +125,7 @@ def reconcile(ctx: typer.Context, timeout: options.Timeout = 300, as_json: optio
         print_json(report_shape(report))
     else:
         _say_report(report)
-    if report.failed:
+    if not report.went_well:
         raise typer.Exit(1)
 
 
@@ -134,6 +135,8 @@ def _say_report(report: "Report") -> None:
             say(f"{one.name}: {one.error}", "red")
         elif one.pending:
             say(f"{one.name}: not done within the time: {one.pending}", "yellow")
+    for trouble in report.troubles:
+        say(trouble, "red")
     changed, count = len(report.changed), len(report.servers)
     say(f"Servers: {count}, changed: {changed}, failed: {len(report.failed)}.")
 

@@ -62,8 +62,8 @@ def step_shape(step: "Step") -> dict[str, Any]:
 
 
 def report_shape(report: "Report") -> dict[str, Any]:
-    """servers, each: name, uuid, steps (each with seconds too), pending, error."""
-    return {"servers": [_server_report_shape(one) for one in report.servers]}
+    """servers, each: name, uuid, steps (each with seconds too), pending, error; troubles, in words."""
+    return {"servers": [_server_report_shape(one) for one in report.servers], "troubles": list(report.troubles)}
 
 
 def _server_report_shape(report: "ServerReport") -> dict[str, Any]:

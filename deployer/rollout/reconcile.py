@@ -36,9 +36,14 @@ class ServerReport:
 
 @dataclass(frozen=True)
 class Report:
-    """What reconcile did; servers it found as they should be have no steps."""
+    """What reconcile did; servers it found as they should be have no steps.
+
+    Attributes:
+        troubles: what went wrong beside the servers, in words: with the gateway, or with what is left over.
+    """
 
     servers: tuple[ServerReport, ...] = field(default_factory=tuple)
+    troubles: tuple[str, ...] = ()
 
     @property
     def changed(self) -> tuple[ServerReport, ...]:
@@ -47,6 +52,10 @@ class Report:
     @property
     def failed(self) -> tuple[ServerReport, ...]:
         return tuple(report for report in self.servers if report.error)
+
+    @property
+    def went_well(self) -> bool:
+        return not (self.failed or self.troubles)
 
 
 class StepsByServer:

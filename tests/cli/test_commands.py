@@ -5,7 +5,10 @@ from uuid import UUID, uuid4
 import pytest
 
 from deployer.engine import Launch
+from deployer.errors import EnvironmentFailed, StateDirectoryUnusable
+from deployer.flavors.memory.deployer import MemoryModelDeployer
 from deployer.flavors.memory.platform import MemoryPlatform, Stored
+from deployer.store import Store
 from deployer.testing.models import write_model
 from tests.support.command_line import InOneProcess
 
@@ -79,6 +82,31 @@ def test_as_json_an_error_is_one_object_on_stderr(cli: InOneProcess, deployed: s
     assert answer.error["error"] == "RevisionRefused"
     assert answer.error["exit_code"] == 7
     assert answer.error["log_tail"] == "cannot load model"
+
+
+def test_an_environment_that_cannot_be_built_is_told_with_the_last_that_its_builder_wrote(
+    cli: InOneProcess, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise EnvironmentFailed("It could not be built. uv says:", hint="Correct it.", log_tail="no such package\nfoo==1")
+
+    monkeypatch.setattr(MemoryModelDeployer, "deploy_model", fail)
+    told = cli("deploy", "churn", model, *cli.quick)
+    assert told.exit_code == 1
+    assert told.stderr.splitlines()[-5:] == [
+        "EnvironmentFailed: It could not be built. uv says:",
+        "Last log lines:",
+        "  no such package",
+        "  foo==1",
+        "Correct it.",
+    ]
+    assert cli("deploy", "churn", model, *cli.quick, "--json").error == {
+        "error": "EnvironmentFailed",
+        "what": "It could not be built. uv says:",
+        "serving": "",
+        "hint": "Correct it.",
+        "log_tail": "no such package\nfoo==1",
+    }
 
 
 def test_a_traceback_is_shown_where_it_is_asked_for(cli: InOneProcess) -> None:
@@ -211,6 +239,22 @@ def test_reconcile_reports_every_server(cli: InOneProcess, model: Path) -> None:
     assert UUID(report["servers"][0]["uuid"])
     assert [step["action"] for step in report["servers"][0]["steps"]][-1] == "route"
     assert cli("reconcile").stdout == "Servers: 1, changed: 0, failed: 0.\n"
+
+
+def test_reconcile_tells_of_what_went_wrong_beside_the_servers(
+    cli: InOneProcess, deployed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise StateDirectoryUnusable("The model store is full.")
+
+    monkeypatch.setattr(Store, "collect", full)
+    told = cli("reconcile")
+    assert told.exit_code == 1
+    assert told.stdout.splitlines() == [
+        "What is left over was not removed: The model store is full.",
+        "Servers: 1, changed: 0, failed: 0.",
+    ]
+    assert cli("reconcile", "--json").json["troubles"] == told.stdout.splitlines()[:1]
 
 
 def test_flavors_are_listed(cli: InOneProcess) -> None:

@@ -8,12 +8,13 @@ import pytest
 
 import deployer as library
 from blocks.process_model_deployer import ProcessModelDeployer as ProcessBlock
-from deployer.errors import RolloutError, ServerNotFound
+from deployer.errors import RolloutError, ServerNotFound, StateDirectoryUnusable
 from deployer.flavors.process.deployer import ProcessModelDeployer
 from deployer.flavors.process.settings import ProcessSettings
 from deployer.ports import free_port
 from deployer.rollout.steps import Action
 from deployer.server import State
+from deployer.store import Store
 from flows.delete_model_server import delete_model_server
 from flows.deploy_model_server import deploy_model_server
 from flows.find_model_servers import find_model_servers
@@ -114,6 +115,20 @@ def test_reconcile_fails_by_the_name_of_what_it_could_not_bring_back(
     assert "lost: " in str(caught.value)
     assert "sound" not in str(caught.value)
     assert {row["name"]: row["state"] for row in registry()} == {"sound": "ready", "lost": "failed"}
+
+
+def test_reconcile_fails_by_what_went_wrong_beside_the_servers_too(
+    block: ProcessBlock, deployer: ProcessModelDeployer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise StateDirectoryUnusable("The model store is full.")
+
+    deployer.deploy_model(config(tmp_path, "v1"))
+    monkeypatch.setattr(Store, "collect", full)
+    with pytest.raises(RolloutError, match="0 of 1 model servers") as caught:
+        reconcile_model_servers(block)
+    assert "What is left over was not removed: The model store is full." in str(caught.value)
+    assert [row["state"] for row in registry()] == ["ready"]
 
 
 def test_a_reference_does_as_well_and_an_unknown_one_is_a_typed_error(

@@ -10,7 +10,7 @@ import pytest
 
 from deployer.config import Probes
 from deployer.engine import Health, Readiness, Ref, Workload
-from deployer.errors import EngineError
+from deployer.errors import EngineError, StateDirectoryUnusable
 from deployer.flavors.memory.engine import MemoryEngine
 from deployer.gateway import Backend
 from deployer.rollout.converge import Converger
@@ -88,6 +88,15 @@ def test_what_is_as_it_should_be_is_reported_without_steps(tmp_path: Path) -> No
     report = harness.deployer().reconcile()
     (only,) = report.servers
     assert (only.name, only.uuid, only.steps, only.pending, only.error) == ("churn", server.uuid, (), "", "")
+
+
+@pytest.mark.parametrize("error", [StateDirectoryUnusable("The model store is full."), PermissionError(13, "no entry")])
+def test_what_keeps_it_from_clearing_up_is_reported_beside_what_it_did(tmp_path: Path, error: Exception) -> None:
+    deployer = harness_with(tmp_path, "a").deployer()
+    meddling.instead(deployer.store, "collect", error)
+    report = deployer.reconcile()
+    assert [server.name for server in report.changed] == ["a"] and report.failed == ()
+    assert report.troubles == (f"What is left over was not removed: {error}",) and not report.went_well
 
 
 def test_each_step_is_reported_with_its_cause_and_seconds(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def test_predict_shows_the_token_that_the_server_asks_for(harness: ProcessHarnes
     common = guarded(harness).deploy_model(harness.config("v1"))
     own = guarded(harness).deploy_model(harness.config("v2", name="own", access={"token": "env:OWN_TOKEN"}))
     assert common.token == "env:COMMON_TOKEN" and own.token == "env:OWN_TOKEN"
-    assert [deployer.predict(server, [1]) for server in (common, own)] != []
+    assert [deployer.predict(server, [1]) for server in (common, own)] == [{"answer": "v1"}, {"answer": "v2"}]
     with pytest.raises(PredictionFailed, match="401"):
         deployer.predict(own, [1], token="env:COMMON_TOKEN")
 
@@ -110,6 +110,50 @@ def test_no_token_stands_in_the_state_directory(harness: ProcessHarness) -> None
     guarded(harness).deploy_model(harness.config("v1", access={"token": "env:OWN_TOKEN"}))
     files = [path for path in harness.state_dir.rglob("*") if path.is_file()]
     assert [path for path in files for token in (COMMON, OWN) if token.encode() in path.read_bytes()] == []
+
+
+def test_what_died_is_brought_back_where_the_token_cannot_be_had_and_the_gateway_runs(
+    harness: ProcessHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = guarded(harness).deploy_model(harness.config("v1"))
+    harness.kill(server)
+    monkeypatch.delenv("COMMON_TOKEN")
+    report = guarded(harness).reconcile()
+    (trouble,) = report.troubles
+    assert "runs on as it is" in trouble and "Set COMMON_TOKEN" in trouble
+    assert [one.name for one in report.changed] == ["churn"] and report.failed == () and not report.went_well
+    monkeypatch.setenv("COMMON_TOKEN", COMMON)
+    assert deployer.predict(server, [1]) == {"answer": "v1"}
+    with pytest.raises(PredictionFailed, match="401"):
+        deployer.predict(server, [1], token="env:OWN_TOKEN")
+    assert guarded(harness).reconcile().went_well
+
+
+def test_what_died_is_brought_back_while_a_certificate_is_renewed(
+    harness: ProcessHarness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = issue(tmp_path / "tls", "own")
+    secure = {"certificate": own.certificate, "certificate_key": own.key}
+    settings = ProcessSettings(state_dir=harness.state_dir, gateway_port=harness.gateway_port, **secure)
+    server = ProcessModelDeployer(settings).deploy_model(harness.config("v1"))
+    harness.kill(server)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "trusted.pem"))
+    own.certificate.rename(tmp_path / "trusted.pem")
+    for mine in (ProcessModelDeployer(settings), harness.deployer()):
+        (trouble,) = mine.reconcile().troubles
+        assert "cannot be used" in trouble
+        assert deployer.predict(server, [1]) == {"answer": "v1"}
+
+
+def test_a_gateway_that_does_not_run_is_not_started_without_its_token(
+    harness: ProcessHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    guarded(harness).deploy_model(harness.config("v1"))
+    guarded(harness).gateway.shutdown()
+    monkeypatch.delenv("COMMON_TOKEN")
+    with pytest.raises(SecretUnresolved, match="COMMON_TOKEN"):
+        guarded(harness).reconcile()
+    assert not harness.deployer().gateway.answers()
 
 
 def test_a_token_that_cannot_be_had_begins_nothing(harness: ProcessHarness, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,8 @@
 from tests.mutations.mutation import Mutation, memory, process
 
 OBSERVE, PLAN, STRATEGIES, VIEW = (f"deployer/rollout/{name}.py" for name in ("observe", "plan", "strategies", "view"))
+ENSURE = "deployer/rollout/ensure.py"
+TESTS, ACCESS_TESTS = "tests/rollout/test_reconcile.py", "tests/flavors/process/test_access.py"
 
 MUTATIONS = (
     Mutation(
@@ -230,5 +232,26 @@ MUTATIONS = (
         old="deadline.end()",
         new="pass",
         seen_by=("tests/rollout/test_reconcile.py::test_an_interruption_is_heard_at_once",),
+    ),
+    Mutation(
+        rule="A gateway that runs goes on without what it cannot be given, and what died is brought back.",
+        file=ENSURE,
+        old="if not _answers(gateway):",
+        new="if True:",
+        seen_by=(f"{ACCESS_TESTS}::test_what_died_is_brought_back_where_the_token_cannot_be_had_and_the_gateway_runs",),
+    ),
+    Mutation(
+        rule="One that does not run is not started without it.",
+        file=ENSURE,
+        old="if not _answers(gateway):",
+        new="if False:",
+        seen_by=(f"{ACCESS_TESTS}::test_a_gateway_that_does_not_run_is_not_started_without_its_token",),
+    ),
+    Mutation(
+        rule="What keeps it from clearing up hides nothing of what it did.",
+        file="deployer/clear_up.py",
+        old="except (DeployerError, OSError) as error:",
+        new="except ZeroDivisionError as error:",
+        seen_by=(f"{TESTS}::test_what_keeps_it_from_clearing_up_is_reported_beside_what_it_did",),
     ),
 )
