@@ -1,20 +1,15 @@
 """From a reference to a deployer: a flavor's name, or a Prefect Block's."""
 
-import os
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from deployer.base import BaseModelDeployer
-from deployer.errors import InvalidConfig, PrefectUnavailable, UnknownName
+from deployer.errors import InvalidConfig, UnknownName
+from deployer.prefect_block import load_block
 
 FLAVORS = "model_deployer.flavors"
-OWN_PREFECT_SERVER = {
-    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
-}
-"""For the server that Prefect starts by itself where none is configured: it phones nobody, and may be slow."""
 
 
 def load(reference: str = "process", **settings: Any) -> BaseModelDeployer:
@@ -27,7 +22,7 @@ def load(reference: str = "process", **settings: Any) -> BaseModelDeployer:
     Raises:
         UnknownName: there is no such flavor or Block.
         InvalidConfig: the settings do not fit the flavor.
-        PrefectUnavailable: a Block was named, and the Prefect server does not answer.
+        PrefectUnavailable, DeployerError: a Block was named, and the Prefect server does not answer, or refuses.
     """
     if "/" not in reference:
         return _of_flavor(reference, settings)
@@ -84,25 +79,7 @@ def _of_flavor(name: str, settings: dict[str, Any]) -> BaseModelDeployer:
 
 
 def _of_block(reference: str) -> BaseModelDeployer:
-    for variable, value in OWN_PREFECT_SERVER.items():
-        os.environ.setdefault(variable, value)
-    import httpx
-    from prefect.blocks.core import Block
-
-    try:
-        load_block: Any = Block.load
-        block = load_block(reference, _sync=True)
-    except ValueError as error:
-        raise UnknownName(
-            f"There is no Prefect Block named {reference!r}.",
-            hint="`prefect block ls` shows those that there are; a Block is named type/name.",
-        ) from error
-    except (httpx.HTTPError, RuntimeError) as error:
-        raise PrefectUnavailable(
-            f"The Block {reference} cannot be loaded: the Prefect server does not answer ({type(error).__name__}).",
-            serving="What serves goes on serving; it needs no Prefect server.",
-            hint="Start it (`prefect server start`), or set PREFECT_API_URL to where it is.",
-        ) from error
+    block = load_block(reference)
     if not hasattr(block, "get_deployer"):
         raise UnknownName(
             f"The Prefect Block {reference} is no model deployer.",

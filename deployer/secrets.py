@@ -5,7 +5,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from deployer.errors import SecretUnresolved
+from deployer.errors import DeployerError, PrefectUnavailable, SecretUnresolved
+from deployer.prefect_block import load_block
+
+LOOK_FOR_IT = "See with `prefect block inspect` what the Block is, and that its type is installed here."
 
 
 def resolve(secrets: Mapping[str, str]) -> dict[str, str]:
@@ -17,6 +20,7 @@ def resolve(secrets: Mapping[str, str]) -> dict[str, str]:
 
     Raises:
         SecretUnresolved: a reference leads nowhere, or to what no environment variable can hold.
+        PrefectUnavailable: it leads to a Prefect server that does not answer.
     """
     return {variable: _resolve(variable, reference) for variable, reference in secrets.items()}
 
@@ -29,6 +33,7 @@ def resolved(purpose: str, reference: str) -> str:
 
     Raises:
         SecretUnresolved: it leads nowhere.
+        PrefectUnavailable: it leads to a Prefect server that does not answer.
     """
     return _resolve(purpose, reference)
 
@@ -56,6 +61,9 @@ def _resolve(variable: str, reference: str) -> str:
         # `from None`: what failed underneath could carry the secret.
         what = f"The secret for {variable} cannot be resolved from {reference!r}: {end}."
         raise SecretUnresolved(what, hint=end.hint) from None
+    except PrefectUnavailable as error:
+        what = f"The secret for {variable} cannot be resolved from {reference!r}: {error.what}"
+        raise PrefectUnavailable(what, serving=error.serving, hint=error.hint) from None
 
 
 def _from_environment(name: str) -> str:
@@ -78,23 +86,19 @@ def _from_file(name: str) -> str:
 
 
 def _from_prefect(slug: str) -> str:
-    value = _secret_in(_load_block(slug))
+    try:
+        value = _secret_in(load_block(slug))
+    except PrefectUnavailable:
+        raise
+    except DeployerError as error:
+        raise _DeadEnd(error.what.removesuffix("."), error.hint) from None
+    except Exception as error:
+        raise _DeadEnd(f"Prefect failed ({type(error).__name__})", LOOK_FOR_IT) from None
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     if not isinstance(value, str):
         raise _DeadEnd("the block holds no text", "Store the secret in a block of the type Secret.")
     return value
-
-
-def _load_block(slug: str) -> Any:
-    from prefect.blocks.core import Block
-
-    try:
-        return Block.load(slug, _sync=True)  # type: ignore[call-arg]
-    except Exception as error:
-        why = "there is no such block" if isinstance(error, ValueError) else f"Prefect failed ({type(error).__name__})"
-        hint = "Look for it with `prefect block ls`, and see that PREFECT_API_URL names the server that has it."
-        raise _DeadEnd(why, hint) from None
 
 
 def _secret_in(block: Any) -> Any:

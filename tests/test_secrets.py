@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 from prefect.blocks.core import Block
 from prefect.blocks.system import Secret
+from prefect.settings import PREFECT_API_URL, temporary_settings
 from pydantic import SecretStr, ValidationError
 
 from blocks.process_model_deployer import ProcessModelDeployer as ProcessModelDeployerBlock
 from deployer.config import Access, ModelServerConfig
-from deployer.errors import SecretUnresolved
+from deployer.errors import PrefectUnavailable, SecretUnresolved
 from deployer.flavors.process.settings import ProcessSettings
 from deployer.secrets import resolve
 
@@ -20,12 +21,12 @@ SECRET = "s3cr3t"
 
 
 class Blocks:
-    """What `Block.load` finds, in place of a Prefect server's blocks; the blocks themselves are real."""
+    """What `Block.aload` finds, in place of a Prefect server's blocks; the blocks themselves are real."""
 
     def __init__(self) -> None:
         self.stored: dict[str, Any] = {}
 
-    def load(self, slug: str, **_: object) -> Any:
+    async def load(self, slug: str, **_: object) -> Any:
         if slug not in self.stored:
             raise ValueError(f"Unable to find block document {slug}")
         if isinstance(self.stored[slug], Exception):
@@ -36,8 +37,9 @@ class Blocks:
 @pytest.fixture
 def blocks(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
     blocks = Blocks()
-    monkeypatch.setattr(Block, "load", blocks.load)
-    yield blocks.stored
+    monkeypatch.setattr(Block, "aload", blocks.load)
+    with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}):
+        yield blocks.stored
 
 
 class Vault(Block):
@@ -111,12 +113,20 @@ def test_a_file_that_no_variable_can_hold(content: bytes, tmp_path: Path) -> Non
 
 
 def test_a_block_that_does_not_exist(blocks: dict[str, Any]) -> None:
-    assert "no such block" in refused("prefect:secret/missing").what
+    assert "no Prefect Block named 'secret/missing'" in refused("prefect:secret/missing").what
 
 
 def test_a_prefect_that_does_not_answer(blocks: dict[str, Any]) -> None:
     blocks["secret/token"] = RuntimeError(f"refused with {SECRET}")
-    assert "PREFECT_API_URL" in refused("prefect:secret/token").hint
+    with pytest.raises(PrefectUnavailable, match="PREFECT_API_URL") as caught:
+        resolve({"TOKEN": "prefect:secret/token"})
+    assert "for TOKEN" in caught.value.what and "'prefect:secret/token'" in caught.value.what
+    assert SECRET not in "".join(traceback.format_exception(caught.value))
+
+
+def test_a_block_of_a_type_that_fails(blocks: dict[str, Any]) -> None:
+    blocks["vault/token"] = KeyError(SECRET)
+    assert "KeyError" in refused("prefect:vault/token").what
 
 
 def test_a_block_that_holds_no_text(blocks: dict[str, Any]) -> None:

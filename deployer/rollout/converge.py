@@ -1,6 +1,6 @@
 """Look, plan, carry out the next step, and again, until nothing is left to do."""
 
-from deployer.errors import Conflict, DeployerError, Transient
+from deployer.errors import Conflict, DeployerError, PrefectUnavailable, Transient
 from deployer.rollout.execute import Executor
 from deployer.rollout.failures import still_serving
 from deployer.rollout.observe import Observer
@@ -38,15 +38,16 @@ class Converger:
         """Whether it was done. A conflict is no failure: somebody else moved, and the next look shows it.
 
         Raises:
-            Transient: the platform or the gateway does not answer; nothing else is tried.
+            Transient: the platform or the gateway does not answer; nothing else is tried. What only lacks a secret
+                of a Prefect server that is silent hinders no other.
         """
         try:
             self._executor.execute(view, step)
         except Conflict:
             return False
-        except Transient:
-            raise
         except DeployerError as error:
+            if isinstance(error, Transient) and not isinstance(error, PrefectUnavailable):
+                raise
             self._failures[view.server, step] = error
             return False
         return True

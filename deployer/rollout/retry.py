@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from deployer.engine import (
     Engine,
@@ -16,7 +16,7 @@ from deployer.engine import (
     Workload,
     WorkloadSpec,
 )
-from deployer.errors import Transient, Unsupported
+from deployer.errors import PrefectUnavailable, Transient, Unsupported
 from deployer.gateway import Gateway, Route, Split, Tag
 
 Result = TypeVar("Result")
@@ -26,14 +26,21 @@ LONGEST_WAIT_S = 2
 
 
 def patiently(call: Callable[..., Result], *args: object) -> Result:
-    """Call it, again after each `Transient`, four times in all and some seconds at most."""
+    """Call it, again after each `Transient`, four times in all and some seconds at most.
+
+    A Prefect server that does not answer has been waited for already, for longer than that.
+    """
     retrying = Retrying(
-        retry=retry_if_exception_type(Transient),
+        retry=retry_if_exception(_may_go_better_soon),
         stop=stop_after_attempt(ATTEMPTS),
         wait=wait_random_exponential(multiplier=0.1, max=LONGEST_WAIT_S),
         reraise=True,
     )
     return retrying(call, *args)
+
+
+def _may_go_better_soon(error: BaseException) -> bool:
+    return isinstance(error, Transient) and not isinstance(error, PrefectUnavailable)
 
 
 class PatientEngine:

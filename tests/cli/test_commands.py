@@ -88,7 +88,8 @@ def test_an_environment_that_cannot_be_built_is_told_with_the_last_that_its_buil
     cli: InOneProcess, model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object, **__: object) -> None:
-        raise EnvironmentFailed("It could not be built. uv says:", hint="Correct it.", log_tail="no such package\nfoo==1")
+        log_tail = "no such package\nfoo==1"
+        raise EnvironmentFailed("It could not be built. uv says:", hint="Correct it.", log_tail=log_tail)
 
     monkeypatch.setattr(MemoryModelDeployer, "deploy_model", fail)
     told = cli("deploy", "churn", model, *cli.quick)

@@ -235,7 +235,7 @@ def statuses_during(url: str, meanwhile: Callable[[], object]) -> Counter[int]:
 def test_where_the_file_that_asks_for_a_token_is_lost_who_knows_none_lets_nobody_in(
     make_gateway: Make, lost: tuple[TraefikGateway, str], serve: Serve
 ) -> None:
-    (gateway, url), other = lost, make_gateway(lost[0].folder)
+    url, other = lost[1], make_gateway(lost[0].folder)
 
     def all_that_it_can() -> None:
         with pytest.raises(InvalidConfig, match="Without a token"):

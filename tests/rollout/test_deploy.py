@@ -9,10 +9,12 @@ from deployer import provenance
 from deployer.config import Provenance
 from deployer.engine import Ref
 from deployer.errors import (
+    DeployerError,
     EngineError,
     EngineUnavailable,
     GatewayDown,
     NothingToRollBackTo,
+    PrefectUnavailable,
     RevisionRefused,
     ServerStopped,
     Superseded,
@@ -370,10 +372,13 @@ def test_what_may_go_better_next_time_stays_for_reconcile(harness: MemoryHarness
     assert only_server(harness).revision == 2
 
 
-def test_an_old_revision_that_cannot_be_brought_back_hinders_no_new_one(harness: MemoryHarness) -> None:
+@pytest.mark.parametrize("error", [EngineError("no secret"), PrefectUnavailable("the secret's server is silent")])
+def test_an_old_revision_that_cannot_be_brought_back_hinders_no_new_one(
+    harness: MemoryHarness, error: DeployerError
+) -> None:
     deployer = harness.deployer()
     harness.kill(deployer.deploy_model(harness.config("v1"), replace=True))
-    meddling.instead(deployer.engine, "start", EngineError("no secret"), only=of_revision(1))
+    meddling.instead(deployer.engine, "start", error, only=of_revision(1))
     server = deployer.deploy_model(harness.config("v2"), replace=True)
     assert harness.ask(server) == Reply(200, "v2", 2)
     assert running(harness) == [2]

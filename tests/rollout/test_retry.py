@@ -3,7 +3,7 @@ from collections.abc import Iterator
 import pytest
 
 from deployer.engine import Ref, Wanted, Workload
-from deployer.errors import EngineError, EngineUnavailable, GatewayDown, WorkloadExists
+from deployer.errors import EngineError, EngineUnavailable, GatewayDown, PrefectUnavailable, WorkloadExists
 from deployer.gateways.memory import MemoryGateway
 from deployer.rollout import retry
 from deployer.rollout.retry import ATTEMPTS, PatientEngine, PatientGateway, patiently
@@ -42,7 +42,9 @@ def test_patience_ends_with_the_platforms_own_error() -> None:
     assert ailing.calls == ATTEMPTS
 
 
-@pytest.mark.parametrize("error", [EngineError("no"), WorkloadExists("taken"), ValueError("ours")])
+@pytest.mark.parametrize(
+    "error", [EngineError("no"), WorkloadExists("taken"), PrefectUnavailable("waited for"), ValueError("ours")]
+)
 def test_what_will_not_go_better_is_raised_at_once(error: Exception) -> None:
     ailing = Ailing(error, times=1)
     with pytest.raises(type(error)):
