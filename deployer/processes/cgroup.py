@@ -112,10 +112,14 @@ def _mount(proc: Path) -> Path | None:
 
 
 def _is_ours(base: Path, top: Path | None) -> bool:
-    """Whether it was left to us by whoever manages the machine's groups: root may write to all, so it must be told."""
+    """Whether it was left to us by whoever manages the machine's groups, who must have told so.
+
+    To be able to write there says little: root may write to all, and a user to all of a session of theirs, where their
+    shell and their editor run.
+    """
     if not all(os.access(base / name, os.W_OK) for name in ("", PROCESSES, ENABLED)):
         return False
-    return os.geteuid() != 0 or base == top or any(_attribute(base, name) == b"1" for name in DELEGATED)
+    return base == top or any(_attribute(base, name) == b"1" for name in DELEGATED)
 
 
 def _attribute(path: Path, name: str) -> bytes:

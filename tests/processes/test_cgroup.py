@@ -1,5 +1,6 @@
 """Control groups: folders that are laid like them, and the kernel's own where root can have them."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,16 +21,19 @@ def ground(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ground]:
         yield made
 
 
-def told(ground: Ground, expression: str) -> str:
-    """What a deployer says that runs there."""
-    code = f"from pathlib import Path\nfrom deployer.processes import cgroup\nprint({expression})"
+def told(ground: Ground, expression: str, uid: int) -> str:
+    """What a deployer says that runs there, and takes itself for that user's."""
+    code = (
+        "import os\nfrom pathlib import Path\nfrom deployer.processes import cgroup\n"
+        f"os.geteuid = lambda: {uid}\nprint({expression})"
+    )
     command = ground.entering(sys.executable, "-c", code)
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     return done.stdout.removeprefix("in\n").strip()
 
 
-def delegated(ground: Ground, *controllers: str) -> str:
-    return told(ground, f"cgroup.delegated({controllers!r}, Path({str(ground.proc)!r}))")
+def delegated(ground: Ground, *controllers: str, uid: int = 0) -> str:
+    return told(ground, f"cgroup.delegated({controllers!r}, Path({str(ground.proc)!r}))", uid)
 
 
 def test_a_group_that_was_delegated_is_found_and_looking_changes_nothing(ground: Ground) -> None:
@@ -42,9 +46,13 @@ def test_without_a_controller_there_is_none(ground: Ground) -> None:
     assert delegated(ground, CONTROLLER, "nonsense") == "None"
 
 
-def test_one_that_nobody_left_to_us_is_none_though_root_may_write_there(ground: Ground) -> None:
+@pytest.mark.parametrize("uid", [0, 1000])
+def test_one_that_nobody_left_to_us_is_none_though_we_may_write_there(ground: Ground, uid: int) -> None:
+    """As a user may in the scope of a session, where all else that they run is too."""
+    assert delegated(ground, CONTROLLER, uid=uid) == str(ground.base)
     ground.take_back()
-    assert delegated(ground, CONTROLLER) == "None"
+    assert delegated(ground, CONTROLLER, uid=uid) == "None"
+    assert os.access(ground.base / cgroup.ENABLED, os.W_OK)
 
 
 def test_a_deployer_in_the_leaf_finds_the_same(ground: Ground) -> None:

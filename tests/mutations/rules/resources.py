@@ -59,11 +59,11 @@ MUTATIONS = (
         seen_by=(f"{CGROUP_TESTS}::test_what_an_earlier_run_wanted_of_memory_is_not_held_against_this_one",),
     ),
     Mutation(
-        rule="Only a group that was delegated is used, though root may write everywhere.",
+        rule="Only a group that was delegated is used, though root may write everywhere, and a user in a session.",
         file=CGROUP,
         old="return base if _is_ours(base, _mount(proc)) else None",
         new="return base",
-        seen_by=(f"{CGROUP_TESTS}::test_one_that_nobody_left_to_us_is_none_though_root_may_write_there",),
+        seen_by=(f"{CGROUP_TESTS}::test_one_that_nobody_left_to_us_is_none_though_we_may_write_there",),
     ),
     Mutation(
         rule="Whatever runs in a delegated group goes to a leaf.",
