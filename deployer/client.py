@@ -17,6 +17,7 @@ from deployer.runtimes import command, mlflow
 from deployer.server import ModelServer, State
 
 MAX_MESSAGE = 600
+EXAMPLE_ROWS = [[5.1, 3.5, 1.4, 0.2]]
 MLFLOW_KEYS = frozenset({"inputs", "instances", "dataframe_split", "dataframe_records"})
 
 
@@ -56,6 +57,19 @@ def predict(server: ModelServer, data: Any, timeout: float = 60, token: str = ""
     body = json.dumps(protocol.question(data), allow_nan=False).encode()
     headers = {"Content-Type": "application/json", "Accept": "application/json", **_shown(token or server.token)}
     return protocol.prediction(_content(server, _ask(server, body, headers, timeout)))
+
+
+def example_question(server: ModelServer) -> Any:
+    """A question as it is sent, for four numbers; such as to be replaced by one of the model's own."""
+    protocol = PROTOCOLS.get(server.protocol)
+    return protocol.question(EXAMPLE_ROWS) if protocol else EXAMPLE_ROWS
+
+
+def curl(server: ModelServer) -> str:
+    """The same question as a command of a shell's, which shows the token where one is asked for."""
+    user = f'-u "{TOKEN_USER}:$TOKEN" ' if server.token else ""
+    question = shlex.quote(json.dumps(example_question(server)))
+    return f"curl {user}{shlex.quote(server.prediction_url)} -H 'Content-Type: application/json' -d {question}"
 
 
 def _shown(token: str) -> dict[str, str]:
@@ -125,15 +139,22 @@ def _what_to_do(server: ModelServer, status: int) -> str:
     if status in (502, 503, 504):
         return f"It is stopped, starting or overloaded. See how it is: {_cli('describe', server)}"
     if status in (401, 403):
-        return (
-            'It asks for a token: give a reference to the present one (token="env:NAME", or --token; or the '
-            "deployer's setting `token`). One that was changed is asked for from the next deploy or reconcile on."
-        )
+        return _about_the_token(server)
     if status in (404, 405):
         return f"See whether {server.prediction_url} is where it predicts: {_cli('describe', server)}"
     if status < 500:
         return "Send what the model was trained on: the same shape and types; named columns as a DataFrame or dicts."
     return f"Look at its log: {_cli('logs', server)}"
+
+
+def _about_the_token(server: ModelServer) -> str:
+    give = 'give a reference to the present one (token="env:NAME", or --token'
+    if server.config.access:
+        return f"It asks for a token of its own: {give}). One that was changed is asked for once it is deployed again."
+    return (
+        f"It asks for a token: {give}; or the deployer's setting `token`). One that was changed is asked for from the "
+        "next deploy or reconcile on."
+    )
 
 
 def _message(body: bytes) -> str:

@@ -1,21 +1,17 @@
 """What the flows publish: a server's card, and the registry as a table."""
 
-import json
-import shlex
 from collections.abc import Sequence
 from typing import Any
 
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
 from deployer.base import BaseModelDeployer
-from deployer.client import PROTOCOLS
+from deployer.client import curl, example_question
 from deployer.gateway import TOKEN_USER, Traffic
 from deployer.records.names import platform_name
 from deployer.rollout.steps import Progress
 from deployer.server import ModelServer
 from deployer.traffic import known_traffic
-
-EXAMPLE_ROWS = [[5.1, 3.5, 1.4, 0.2]]
 
 
 def publish_card(deployer: BaseModelDeployer, server: ModelServer, steps: Sequence[Progress]) -> None:
@@ -63,7 +59,7 @@ def card(server: ModelServer, steps: Sequence[Progress], traffic: Traffic | None
             f"<{server.url}> is **{server.state}**" + (f": {plain(server.message)}" if server.message else "."),
             _table(("", ""), [*_facts(server), *(_counted(traffic) if traffic else ())]),
             "## How to call it",
-            _fenced("sh", _curl(server)),
+            _fenced("sh", curl(server)),
             _fenced("python", _python(server)),
             "## What was done",
             _table(("step", "cause", "seconds"), _done(steps)) if steps else "Nothing: it serves this already.",
@@ -102,11 +98,6 @@ def _counted(traffic: Traffic) -> list[tuple[str, str]]:
     return [("Requests since its route changed", traffic.counts), ("How long they took", traffic.quantiles)]
 
 
-def _curl(server: ModelServer) -> str:
-    question, user = shlex.quote(json.dumps(_question(server))), f'-u "{TOKEN_USER}:$TOKEN" ' if server.token else ""
-    return f"curl {user}{shlex.quote(server.prediction_url)} -H 'Content-Type: application/json' -d {question}"
-
-
 def _python(server: ModelServer) -> str:
     shown = f", auth=({TOKEN_USER!r}, os.environ['TOKEN'])" if server.token else ""
     return "\n".join(
@@ -114,15 +105,10 @@ def _python(server: ModelServer) -> str:
             *(["import os", ""] if server.token else []),
             "import requests",
             "",
-            f"question = {_question(server)!r}",
+            f"question = {example_question(server)!r}",
             f"requests.post({server.prediction_url!r}, json=question{shown}, timeout=60).json()",
         ]
     )
-
-
-def _question(server: ModelServer) -> Any:
-    protocol = PROTOCOLS.get(server.protocol)
-    return protocol.question(EXAMPLE_ROWS) if protocol else EXAMPLE_ROWS
 
 
 def _done(steps: Sequence[Progress]) -> list[tuple[str, str, str]]:

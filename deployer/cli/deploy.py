@@ -1,6 +1,5 @@
 """`deploy` and `plan`."""
 
-import shlex
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,7 +14,6 @@ if TYPE_CHECKING:
     from deployer.cli.session import Session
     from deployer.server import ModelServer
 
-EXAMPLE_QUESTIONS = {"mlflow": '{"inputs": [[5.1, 3.5, 1.4, 0.2]]}'}
 NoReplace = Annotated[
     bool, typer.Option("--no-replace", help="A new server beside the old ones; a taken name is an error.")
 ]
@@ -86,6 +84,8 @@ def plan(
 
 def print_deployed(session: "Session", server: "ModelServer") -> None:
     """What serves now, and how to call it."""
+    from deployer.client import curl
+
     if session.as_json:
         print_json(server_shape(session.deployer, server))
         return
@@ -93,12 +93,7 @@ def print_deployed(session: "Session", server: "ModelServer") -> None:
         say(f"{server.name}: revision {server.revision} is {server.state}: {server.message}", "yellow")
         return
     say(f"{server.name} serves revision {server.revision} at {server.url}", "green")
-    say(f"Call it: {_curl(server)}")
-
-
-def _curl(server: "ModelServer") -> str:
-    question = shlex.quote(EXAMPLE_QUESTIONS.get(server.protocol, "…"))
-    return f"curl -d {question} -H 'Content-Type: application/json' {shlex.quote(server.prediction_url)}"
+    say(f"Call it: {curl(server)}")
 
 
 def _given(

@@ -31,8 +31,8 @@ def test_deploy_ends_with_the_url_and_how_to_call_it(cli: InOneProcess, model: P
     answer = cli("deploy", "churn", model, *cli.quick)
     assert answer.exit_code == 0
     assert "churn serves revision 1 at http://" in answer.stdout
-    assert "curl -d" in answer.stdout
-    assert "/churn/invocations" in answer.stdout
+    assert "curl http://" in answer.stdout
+    assert "/churn/invocations" in answer.stdout and "-d '[[5.1," in answer.stdout
 
 
 def test_deploy_tells_each_step_and_its_cause(cli: InOneProcess, model: Path) -> None:

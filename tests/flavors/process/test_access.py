@@ -1,5 +1,7 @@
 """Who may call a model server, from the deployer's settings and the config to the answer."""
 
+import os
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -9,6 +11,7 @@ from pydantic import ValidationError
 
 import deployer
 from blocks.process_model_deployer import ProcessModelDeployer as ProcessModelDeployerBlock
+from deployer.client import curl
 from deployer.config import Access, ModelServerConfig
 from deployer.errors import DeployerError, InvalidConfig, PredictionFailed, SecretUnresolved, Unsupported
 from deployer.flavors.process.deployer import ProcessModelDeployer
@@ -67,6 +70,34 @@ def test_the_command_shows_the_token_that_its_user_refers_to(harness: ProcessHar
     assert knowing.exit_code == 0, knowing.stderr
     plain = program("predict", "churn", "[1]", "--token", COMMON)
     assert plain.exit_code == 2 and COMMON not in plain.stdout + plain.stderr
+
+
+def test_the_command_says_how_to_call_a_server_that_asks_for_a_token(harness: ProcessHarness) -> None:
+    server = guarded(harness).deploy_model(harness.config("v1"))
+    program = InProcesses(harness.state_dir, harness.gateway_port)
+    told = program("--set", "token=env:COMMON_TOKEN", "start", "churn").stdout
+    command = told.partition("Call it: ")[2].strip()
+    assert command == curl(server)
+    shell = subprocess.run(
+        ["sh", "-c", f"{command} -sS -w ' %{{http_code}}'"],
+        env={"TOKEN": COMMON, "PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert shell.stdout == '{"answer": "v1"} 200'
+
+
+def test_the_hint_of_a_401_says_when_a_changed_token_is_asked_for(harness: ProcessHarness) -> None:
+    common = guarded(harness).deploy_model(harness.config("v1"))
+    own = guarded(harness).deploy_model(harness.config("v2", name="own", access={"token": "env:OWN_TOKEN"}))
+    hints = []
+    for server, other in ((common, "env:OWN_TOKEN"), (own, "env:COMMON_TOKEN")):
+        with pytest.raises(PredictionFailed, match="401") as caught:
+            deployer.predict(server, [1], token=other)
+        hints.append(caught.value.hint)
+    assert "next deploy or reconcile" in hints[0] and "setting `token`" in hints[0]
+    assert "once it is deployed again" in hints[1] and "reconcile" not in hints[1] and "setting" not in hints[1]
 
 
 def test_over_https_predict_trusts_whom_it_is_told_to_trust(
