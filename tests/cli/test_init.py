@@ -14,6 +14,7 @@ from prefect.exceptions import ObjectNotFound
 
 from deployer.cli.setup.shipped import deployments_in, shipped
 from deployer.ports import free_port
+from tests.prefect_server.ailing import ailing, status
 from tests.prefect_server.fixtures import PrefectServer
 from tests.support.command_line import PROGRAM, Answer
 from tests.support.installed import run_from
@@ -179,6 +180,18 @@ def test_a_server_that_takes_calls_and_stays_silent_is_not_waited_for_long(folde
         answer = init(folder, "init", "--json", PREFECT_API_URL=f"http://127.0.0.1:{silent.getsockname()[1]}/api")
     assert (answer.exit_code, answer.error["error"]) == (1, "PrefectUnavailable")
     assert time.monotonic() - began < 30
+
+
+@pytest.mark.parametrize(
+    ("code", "error", "said"), [(401, "DeployerError", "PREFECT_API_KEY"), (503, "PrefectUnavailable", "that it runs")]
+)
+def test_a_server_that_refuses_is_told_from_one_that_cannot_answer(
+    folder: Path, code: int, error: str, said: str
+) -> None:
+    with ailing(status(code)) as url:
+        answer = init(folder, "init", "--json", PREFECT_API_URL=url, PREFECT_API_KEY="wrong")
+    assert (answer.exit_code, answer.error["error"]) == (1, error)
+    assert f"HTTP {code}" in answer.error["what"] and said in answer.error["hint"]
 
 
 def test_a_password_in_the_url_is_not_shown(folder: Path) -> None:

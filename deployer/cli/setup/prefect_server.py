@@ -38,12 +38,13 @@ def require_server() -> None:
 
     Raises:
         PrefectUnavailable: it is not set, or does not; says how to start one.
+        DeployerError: it refuses.
     """
     if not api_url():
         raise PrefectUnavailable("No Prefect server is set for this machine.", hint=_started() or HOW_TO_GET_ONE)
     with prefect_client(retries=0) as client:
         if error := client.api_healthcheck():
-            raise _silent(error)
+            raise error
 
 
 @contextmanager
@@ -70,8 +71,10 @@ def prefect_client(within_s: float = ANSWERS_WITHIN_S, retries: int = 5) -> "Ite
         ):
             yield client
     except PrefectHTTPStatusError as error:
+        if error.response.status_code >= 500:
+            raise _silent(error) from error
         raise DeployerError(
-            f"The Prefect server at {shown_url()} refuses: {_refusal(error)}.",
+            f"The Prefect server at {shown_url()} refuses: {_reason(error)}.",
             hint="See that PREFECT_API_KEY or PREFECT_API_AUTH_STRING is set for it, and that you may do this there.",
         ) from error
     except (httpx.HTTPError, RuntimeError) as error:
@@ -83,14 +86,14 @@ def environment() -> dict[str, str]:
     return {"DO_NOT_TRACK": "true", **os.environ, "PREFECT_API_URL": api_url(), "PREFECT_CLI_COLORS": "false"}
 
 
-def _refusal(error: "BaseException") -> str:
+def _reason(error: BaseException) -> str:
     response = getattr(error, "response", None)
     return f"HTTP {response.status_code}" if response is not None else type(error).__name__
 
 
 def _silent(error: BaseException) -> PrefectUnavailable:
     return PrefectUnavailable(
-        f"The Prefect server at {shown_url()} does not answer ({type(error).__name__}).",
+        f"The Prefect server at {shown_url()} does not answer ({_reason(error)}).",
         serving="What serves goes on serving; it needs no Prefect server.",
         hint=f"See that it runs, and that PREFECT_API_URL is right. {HOW_TO_GET_ONE}",
     )
