@@ -135,6 +135,24 @@ def remove_if_abandoned(unfinished: Path, untouched_s: float = UNLOCKED_S) -> No
                     shutil.rmtree(unfinished, ignore_errors=True)
 
 
+def flush(entry: Path) -> None:
+    """So that a machine that loses power finds either no entry or a whole one."""
+    for parent, _, names in os.walk(entry):
+        for name in names:
+            if not (path := Path(parent, name)).is_symlink():  # It is on the disk with its folder.
+                fsync(path)
+        fsync(Path(parent))
+
+
+def fsync(path: Path) -> None:
+    """Have a file or a folder on the disk for good."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def _untouched(entry: Path, seconds: float) -> bool:
     """False where it is gone: another one who removes may be faster at any line."""
     try:

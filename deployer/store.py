@@ -1,6 +1,5 @@
 """The bytes of models, by digest."""
 
-import os
 from collections.abc import Iterator, Set
 from contextlib import contextmanager, suppress
 from errno import EDQUOT, EFBIG, ENOSPC
@@ -9,7 +8,7 @@ from pathlib import Path
 from deployer.digest import digest_of
 from deployer.errors import DeployerError, EngineUnavailable, ModelGone, StateDirectoryUnusable
 from deployer.processes.passing import AGAIN, passes
-from deployer.shelf import UNLOCKED_S, UNTOUCHED_S, Shelf, remove_if_abandoned
+from deployer.shelf import UNLOCKED_S, UNTOUCHED_S, Shelf, flush, fsync, remove_if_abandoned
 from deployer.sources.fetch import fetch, is_remote
 from deployer.sources.fetching import Terms, fetching
 from deployer.sources.partial import Partials
@@ -55,7 +54,7 @@ class Store:
                 (entry / FOLDER).rename(entry / FILE)
                 model = entry / FILE / model.name
             digest = digest_of(model)
-            _flush(entry)
+            flush(entry)
             self._keep(entry, digest)
             return digest
 
@@ -67,7 +66,7 @@ class Store:
                 return known
             with self._partials.work(uri, version) as work:
                 digest = remote.bring(work).digest
-                _flush(work / "entry")
+                flush(work / "entry")
                 self._keep(work / "entry", digest)
         self._remembered.note(uri, version, digest)
         return digest
@@ -134,7 +133,7 @@ class Store:
     def _keep(self, entry: Path, digest: str) -> None:
         if not self._shelf.touch(digest):
             self._shelf.put(entry, digest)
-            _fsync(self.root)
+            fsync(self.root)
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -152,19 +151,3 @@ class Store:
         else:
             hint = "Make it writable for this user, or name another state directory."
         return StateDirectoryUnusable(f"The model store {self.root} cannot be written: {error.strerror}.", hint=hint)
-
-
-def _flush(entry: Path) -> None:
-    """So that a machine that loses power finds either no entry or a whole one."""
-    for parent, _, names in os.walk(entry):
-        for name in names:
-            _fsync(Path(parent, name))
-        _fsync(Path(parent))
-
-
-def _fsync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

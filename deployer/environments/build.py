@@ -56,7 +56,7 @@ def _make(definition: Definition, venv: Path, run: Callable[..., None]) -> None:
 
 
 def _what_to_install(definition: Definition, folder: Path) -> Iterator[str]:
-    """As uv's arguments; by files, which have room for any number and may speak of variables."""
+    """As uv's arguments; by files, which have room for any number."""
     if not definition.lines:
         return
     for option, lines in {"requirements": definition.lines, "constraints": definition.constraints}.items():

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import sysconfig
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from deployer.errors import InvalidModel
 
 VERSION = 1
 PRE_RELEASES = "--pre"
+VARIABLE = re.compile(r"\$\{[A-Z0-9_]+\}")
+"""As installers know them."""
 KNOWN = frozenset(
     {"--index-url", "--extra-index-url", "--find-links", "--no-index", "--no-binary", "--only-binary", PRE_RELEASES}
 )
@@ -68,14 +71,26 @@ class Definition:
         """See that an installer can follow it.
 
         Raises:
-            InvalidModel: the model tells it something that it does not know.
+            InvalidModel: the model tells it something that it does not know, or speaks of variables.
         """
+        self._require_no_variables()
         for option in self.requirements.options:
             if option.name not in KNOWN | NO_MATTER:
                 raise InvalidModel(
                     f"The model's requirements hold the option {option.name}, which uv does not take from a model.",
                     hint="Set it where the deployer runs, as a variable UV_… or PIP_…, and save the model without it.",
                 )
+
+    def _require_no_variables(self) -> None:
+        """What stands in the deployer's environment is not a model's to send to a host of its choice."""
+        asked = [*self.requirements.wanted, *self.requirements.constraints]
+        places = [option.value for option in self.requirements.options] + [w.requirement.url or "" for w in asked]
+        if found := next(filter(None, map(VARIABLE.search, places)), None):
+            raise InvalidModel(
+                f"The model's requirements speak of {found[0]}, and no variable is put in for a model.",
+                hint="Name an index that asks for a login in UV_INDEX or UV_DEFAULT_INDEX where the deployer runs, and "
+                "save the model without it.",
+            )
 
     def describe(self) -> dict[str, Any]:
         """For people who look into the environment's folder."""

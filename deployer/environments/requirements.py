@@ -22,7 +22,7 @@ SHORT = {"-i": "--index-url", "-f": "--find-links"}
 COMMENT = re.compile(r"(^|\s)#.*$")
 OWN_OPTIONS = re.compile(r"\s(?=--)")
 LOGIN = re.compile(r"//(?!git@)((?!\$\{)[^/@\s])+@")
-"""One that is written out; installers fill in ${VARIABLE} by themselves."""
+"""One that is written out; what only names ${VARIABLE} shows nothing."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,6 @@
 """Isolated environments, by what they hold."""
 
 import json
-import os
 from collections.abc import Callable, Set
 from contextlib import suppress
 from errno import EDQUOT, ENOSPC
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from deployer.errors import DeployerError, EngineUnavailable, EnvironmentGone, StateDirectoryUnusable
 from deployer.processes.passing import AGAIN, passes
-from deployer.shelf import UNLOCKED_S, UNTOUCHED_S, Shelf, remove_if_abandoned
+from deployer.shelf import UNLOCKED_S, UNTOUCHED_S, Shelf, flush, remove_if_abandoned
 
 if TYPE_CHECKING:
     from deployer.environments.definition import Definition
@@ -67,7 +66,7 @@ class Environments:
             with self._shelf.making() as (entry, held):
                 build(definition, entry / VENV, told, left_s, held)
                 (entry / COMPLETE).write_text(json.dumps(definition.describe(), indent=1))
-                os.sync()  # A machine that loses power finds either no environment or a whole one.
+                flush(entry)
                 if not self.has(key):
                     self._shelf.remove(key)  # Its interpreter is gone from the machine.
                 self._shelf.put(entry, key)

@@ -21,6 +21,7 @@ from deployer.environments.python_version import python_here
 from deployer.environments.requirements import requirements_of
 from deployer.environments.store import Environments
 from deployer.errors import EnvironmentFailed, EnvironmentGone, EnvironmentMismatch, RolloutTimeout, Unsupported
+from deployer.shelf import Shelf
 from tests.environments.packages import slow, wheel
 
 DAY_S = 24 * 3600
@@ -82,6 +83,26 @@ def test_it_holds_what_the_model_asks_for_and_its_programs_run(
     assert subprocess.run([program], capture_output=True, text=True, check=True, timeout=60).stdout == "1.0\n"
     assert "+ tiny==1.0" in lines
     assert left_in(environments) == {key}
+
+
+def test_before_it_is_in_its_place_all_of_it_is_on_the_disk_and_nothing_of_others_is_waited_for(
+    environments: Environments, model: Path, packages: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced, fsync, put = set[int](), os.fsync, Shelf.put
+
+    def noted(descriptor: int) -> None:
+        synced.add(os.fstat(descriptor).st_ino)
+        fsync(descriptor)
+
+    def all_is_synced(shelf: Shelf, entry: Path, key: str) -> None:
+        lying = [entry, *(path for path in entry.rglob("*") if not path.is_symlink())]
+        assert [path for path in lying if path.stat().st_ino not in synced] == []
+        put(shelf, entry, key)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    monkeypatch.setattr(os, "sync", lambda: pytest.fail("it waits for every disk of the machine"))
+    monkeypatch.setattr(Shelf, "put", all_is_synced)
+    assert version_in(environments, built(environments, definition(model, "tiny==1.0"))) == "1.0"
 
 
 def test_a_package_in_the_model_and_constraints_are_heeded(

@@ -69,6 +69,22 @@ def test_an_option_that_uv_does_not_take_is_named(model: Path) -> None:
         definition(model, "--trusted-host example.org\n").check()
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "--index-url https://${USER}:${TOKEN}@host/simple\ntiny\n",
+        "--extra-index-url https://host/${TOKEN}/simple\ntiny\n",
+        "tiny @ https://${TOKEN}@host/tiny-1.0-py3-none-any.whl\n",
+        "tiny\n-c constraints.txt\n",
+    ],
+)
+def test_a_variable_is_named_with_where_a_login_belongs(text: str, model: Path) -> None:
+    (model / "constraints.txt").write_text("tiny @ https://${TOKEN}@host/tiny-1.0-py3-none-any.whl\n")
+    with pytest.raises(InvalidModel, match=r"\$\{(USER|TOKEN)\}") as caught:
+        definition(model, text).check()
+    assert "UV_INDEX" in caught.value.hint
+
+
 def test_mlflow_is_served_by_what_it_is_tested_with(model: Path) -> None:
     lock = Path("requirements.lock").read_text()
     assert all(f"\n{package}=={version} " in lock for package, version in TESTED.items())
