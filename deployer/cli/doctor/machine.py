@@ -13,7 +13,8 @@ from deployer.cli.tables import size
 from deployer.flavors.process.deployer import ProcessModelDeployer
 from deployer.flavors.process.directory import HINT, file_system, is_on_network, place_of, usable_state_directory
 from deployer.gateways.traefik import DEFAULT_PORT
-from deployer.ports import is_taken
+from deployer.gateways.traefik_settings import Address
+from deployer.ports import LOOPBACK, can_be_bound, is_taken
 from deployer.processes import cgroup
 
 NEEDED = {"cpu", "memory"}
@@ -51,8 +52,10 @@ def gateway_port(session: Session) -> Finding:
     kept = _port(deployer) if (place / "gateway" / "address").exists() else 0
     if kept and deployer.gateway.answers():
         return ok(f"The gateway runs, and serves on port {kept}.")
-    port = given or kept or DEFAULT_PORT
-    if not is_taken(port):
+    port, bind = given or kept or DEFAULT_PORT, _bind(deployer)
+    if not can_be_bound(0, bind):
+        return fail(f"No network interface of this machine has the address {bind}.", "Set `bind` to one that it has.")
+    if not is_taken(port, bind):
         return ok(f"Port {port} is free for the gateway{', which does not run' if kept else ''}.")
     if given or kept:
         hint = "End what listens there (`ss -ltnp` shows it), or set another gateway_port: the URLs change with it."
@@ -121,6 +124,12 @@ def _place(deployer: ProcessModelDeployer) -> Path:
 
 def _port(deployer: ProcessModelDeployer) -> int:
     return urlsplit(deployer.gateway.url("any")).port or 0
+
+
+def _bind(deployer: ProcessModelDeployer) -> str:
+    """The address asked for, else that which it served on last."""
+    served = Address.remembered(_place(deployer) / "gateway" / "address")
+    return deployer.settings.bind or (served.bind if served else LOOPBACK)
 
 
 def _cannot_be_made(place: Path) -> str:

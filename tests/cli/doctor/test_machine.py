@@ -10,6 +10,7 @@ from deployer.cli.doctor.finding import Finding, Status
 from deployer.cli.session import Session
 from deployer.flavors.process import directory
 from deployer.flavors.process.deployer import ProcessModelDeployer
+from deployer.gateways.traefik_settings import Address
 from deployer.ports import free_port
 from tests.support.control_groups import laid
 
@@ -89,6 +90,22 @@ def test_our_own_gateway_is_known_and_its_port_is_kept_while_it_is_down(
         stranger.bind(("127.0.0.1", port))
         stranger.listen()
         assert found("port", state_dir).status is Status.FAIL
+
+
+def test_a_port_is_looked_at_on_the_address_that_it_is_served_on(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as elsewhere:
+        port = f"gateway_port={elsewhere.getsockname()[1]}"
+        assert found("port", tmp_path, port).status is Status.FAIL
+        assert found("port", tmp_path, port, "bind=127.0.0.3").status is Status.OK
+        (tmp_path / "gateway").mkdir()
+        (tmp_path / "gateway" / "address").write_text(Address(1, 1, "127.0.0.3").told())
+        assert found("port", tmp_path, port).status is Status.OK
+
+
+def test_an_address_that_the_machine_lacks_is_not_taken_for_a_port_that_is_taken(tmp_path: Path) -> None:
+    finding = found("port", tmp_path, "bind=192.0.2.77", "token=env:PATH")
+    assert (finding.status, "192.0.2.77" in finding.what) == (Status.FAIL, True)
+    assert "bind" in finding.hint
 
 
 def test_the_traefik_that_is_installed_is_found_with_its_version(tmp_path: Path) -> None:
