@@ -5,6 +5,7 @@ from typing import Any
 
 from blocks.model_deployer_block import ModelDeployerBlock
 from deployer.base import BaseModelDeployer
+from deployer.prefect_block import block_type
 
 
 def block_of(deployer: type[BaseModelDeployer]) -> type[ModelDeployerBlock]:
@@ -25,14 +26,9 @@ def block_of(deployer: type[BaseModelDeployer]) -> type[ModelDeployerBlock]:
             "__module__": deployer.__module__,
             "__doc__": described,
             "_block_type_name": f"{deployer.FLAVOR.replace('-', ' ').title()} Model Deployer",
-            "_block_type_slug": slug_of(deployer.FLAVOR),
+            "_block_type_slug": block_type(deployer.FLAVOR),
             "_description": described,
             "model_config": ModelDeployerBlock.model_config,
             "get_deployer": get_deployer,
         },
     )
-
-
-def slug_of(flavor: str) -> str:
-    """The slug of a flavor's Block type."""
-    return f"{flavor}-model-deployer"

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from deployer import registry
-from deployer.engine import Engine, ReportsUnreadable, Sweeps
+from deployer.engine import Engine, Sweeps, hides_names
 from deployer.environments.store import Environments
 from deployer.errors import DeployerError
 from deployer.rollout.view import ServerView
@@ -43,7 +43,7 @@ class ClearUp:
             self.engine.sweep()
         models = registry.kept_digests(views, keep_models)
         environments = registry.kept_environments(views, keep_models)
-        if self._has_others(models, environments) and self._hides_names:
+        if self._has_others(models, environments) and hides_names(self.engine):
             return
         self.store.collect(models)
         if self.environments:
@@ -52,8 +52,3 @@ class ClearUp:
     def _has_others(self, models: set[str], environments: set[str]) -> bool:
         built = self.environments
         return bool(self.store.unnamed(models)) or (built is not None and built.has_others(environments))
-
-    @property
-    def _hides_names(self) -> bool:
-        """Whether something cannot be read: it may name any model, and any environment."""
-        return isinstance(self.engine, ReportsUnreadable) and bool(self.engine.unreadable())

@@ -238,6 +238,16 @@ class ReportsUnreadable(Protocol):
     def unreadable(self) -> list[Unreadable]: ...
 
 
+def unreadable_by(part: object) -> list[Unreadable]:
+    """What an engine or a gateway cannot read; nothing, where it cannot find any."""
+    return part.unreadable() if isinstance(part, ReportsUnreadable) else []
+
+
+def hides_names(engine: Engine) -> bool:
+    """Whether something cannot be read: it may name any model, and any environment."""
+    return bool(unreadable_by(engine))
+
+
 @runtime_checkable
 class Sweeps(Protocol):
     """An engine whose calls, cut short, leave something that nobody sees."""

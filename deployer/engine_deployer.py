@@ -10,7 +10,7 @@ from deployer import capabilities, provenance, registry
 from deployer.base import BaseModelDeployer
 from deployer.clear_up import ClearUp
 from deployer.config import ModelServerConfig, Resources
-from deployer.engine import Engine, KeepsLogs, ReportsUnreadable, Unreadable
+from deployer.engine import Engine, KeepsLogs, Unreadable, unreadable_by
 from deployer.environments.store import Environments
 from deployer.errors import InvalidRequest, ServerNotFound, Unsupported
 from deployer.gateway import Gateway, MeasuresTraffic, Traffic
@@ -236,7 +236,7 @@ class EngineModelDeployer(BaseModelDeployer):
 
     def unreadable(self) -> list[Unreadable]:
         """What claims to be ours and cannot be read; it is never touched."""
-        return [*_unreadable_by(self.engine), *_unreadable_by(self.gateway)]
+        return [*unreadable_by(self.engine), *unreadable_by(self.gateway)]
 
     def plan(self, config: ModelServerConfig, replace: bool = True) -> list[Step]:
         """What a deploy of this config would do; a dry run that may fill the model store and changes nothing else."""
@@ -292,10 +292,6 @@ class EngineModelDeployer(BaseModelDeployer):
         if not isinstance(self.engine, KeepsLogs):
             return ""
         return "\n".join(self.engine.log(observed.ref, LOG_TAIL_LINES))
-
-
-def _unreadable_by(part: object) -> list[Unreadable]:
-    return part.unreadable() if isinstance(part, ReportsUnreadable) else []
 
 
 def _deadline(timeout: int) -> Deadline:

@@ -16,6 +16,11 @@ OWN_PREFECT_SERVER = {
 """For the server that Prefect starts by itself where none is configured: it phones nobody, and may be slow."""
 
 
+def block_type(flavor: str) -> str:
+    """The slug of a flavor's Block type."""
+    return f"{flavor}-model-deployer"
+
+
 def load_block(slug: str) -> Any:
     """The Block of that name, `type/name`; no error shows what is in it.
 

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from deployer import registry
-from deployer.engine import ReportsUnreadable
+from deployer.engine import hides_names
 from deployer.engine_deployer import EngineModelDeployer
 from deployer.environments.store import Environments
 from deployer.leftovers import HasLeftovers, Leftovers, size_of
@@ -73,22 +73,16 @@ class Pruner:
         ]
 
     def _unnamed_models(self, untouched_s: float) -> list[Path]:
-        if self._hides_names:
+        if hides_names(self._deployer.engine):
             return []
         kept = registry.kept_digests(self._views(), self._deployer.keep_models)
         return self._deployer.store.untouched(kept, untouched_s)
 
     def _unnamed_environments(self, built: Environments, untouched_s: float) -> list[Path]:
-        if self._hides_names:
+        if hides_names(self._deployer.engine):
             return []
         kept = registry.kept_environments(self._views(), self._deployer.keep_models)
         return built.untouched(kept, untouched_s)
-
-    @property
-    def _hides_names(self) -> bool:
-        """Whether something cannot be read: it may name any model, and any environment."""
-        engine = self._deployer.engine
-        return isinstance(engine, ReportsUnreadable) and bool(engine.unreadable())
 
     def _views(self) -> list[ServerView]:
         return Observer(self._deployer.engine, self._deployer.gateway).read_all()

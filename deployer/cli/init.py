@@ -52,12 +52,13 @@ def init(ctx: typer.Context, *, folder: Folder = Path("."), as_json: options.Jso
 
 def _settings(session: "Session") -> dict[str, Any]:
     from deployer.cli.settings import settings_of
+    from deployer.prefect_block import block_type
     from deployer.references import flavors, parse_settings
 
     if session.reference != FLAVOR:
         raise Unsupported(
             f"The shipped deployments are for the flavor {FLAVOR}, not for {session.reference}.",
-            hint=f"Leave out -d; afterwards edit the Block {FLAVOR}-model-deployer/default in Prefect's UI.",
+            hint=f"Leave out -d; afterwards edit the Block {block_type(FLAVOR)}/default in Prefect's UI.",
         )
     given = settings_of(FLAVOR, session.assignments, os.environ)
     settings = parse_settings(flavors()[FLAVOR].load().SETTINGS, FLAVOR, given)

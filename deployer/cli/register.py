@@ -91,9 +91,10 @@ def _registered(flavor: str) -> str:
     from prefect.blocks.core import Block, UnknownBlockType
 
     from deployer.cli.setup.prefect_server import prefect_client, require_server
+    from deployer.prefect_block import block_type
 
     require_server()
-    slug = f"{flavor}-model-deployer"
+    slug = block_type(flavor)
     try:
         with prefect_client():
             block: Any = Block.get_block_class_from_key(slug)

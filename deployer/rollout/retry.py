@@ -10,11 +10,11 @@ from deployer.engine import (
     Readiness,
     Ref,
     RemembersSilence,
-    ReportsUnreadable,
     Unreadable,
     Wanted,
     Workload,
     WorkloadSpec,
+    unreadable_by,
 )
 from deployer.errors import PrefectUnavailable, Transient, Unsupported
 from deployer.gateway import Gateway, Route, Split, Tag
@@ -85,7 +85,7 @@ class PatientEngine:
 
     def unreadable(self) -> Unreadables:
         """Nothing, where the engine cannot find any."""
-        return patiently(self._engine.unreadable) if isinstance(self._engine, ReportsUnreadable) else []
+        return patiently(unreadable_by, self._engine)
 
 
 class PatientGateway:

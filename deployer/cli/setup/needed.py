@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 from deployer.cli.setup import shipped
 from deployer.cli.setup.prefect_server import environment, prefect_client, require_server
 from deployer.errors import DeployerError
+from deployer.prefect_block import block_type
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
 
 POOL_TYPE = "process"
-BLOCK_TYPE, BLOCK_NAME = "process-model-deployer", "default"
+BLOCK_TYPE, BLOCK_NAME = block_type("process"), "default"
 DEPLOYED_WITHIN_S = 300.0
 LAST_LINES = 8
 

@@ -96,7 +96,7 @@ MUTATIONS = (
     Mutation(
         rule="No model is removed while a record that may name it cannot be read.",
         file="deployer/clear_up.py",
-        old="if self._has_others(models, environments) and self._hides_names:",
+        old="if self._has_others(models, environments) and hides_names(self.engine):",
         new="if False:",
         seen_by=(f"{UNREADABLE}no_model_is_removed_while_a_record_that_may_name_it_cannot_be_read",),
     ),
@@ -110,8 +110,8 @@ MUTATIONS = (
     Mutation(
         rule="A route among others that is none is named.",
         file="deployer/engine_deployer.py",
-        old="return [*_unreadable_by(self.engine), *_unreadable_by(self.gateway)]",
-        new="return [*_unreadable_by(self.engine)]",
+        old="return [*unreadable_by(self.engine), *unreadable_by(self.gateway)]",
+        new="return [*unreadable_by(self.engine)]",
         seen_by=process("24_all_goes_on"),
     ),
     Mutation(
