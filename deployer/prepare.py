@@ -15,6 +15,7 @@ from deployer.rollout.steps import Action, OnProgress, Progress, Step
 from deployer.rollout.wait import UNLIMITED, Deadline
 from deployer.rollout.wish import Wish
 from deployer.runtimes import runtime_of
+from deployer.sources.addresses import require_no_credentials
 from deployer.sources.fetching import Terms
 from deployer.sources.watch import OnBytes, so_far
 from deployer.store import Store
@@ -74,6 +75,8 @@ class Preparer:
         Raises:
             InvalidRequest, ModelError, SourceUnavailable, RolloutTimeout: as `new`.
         """
+        # Not by the config itself: what earlier versions stored has to read.
+        require_no_credentials(config.model_uri)
         runtime_of(config.runtime).check_config(config)
         self._check(config)
         self._access(config)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from email.message import Message
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, unquote, urldefrag, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from deployer.errors import DeployerError, InvalidConfig
 from deployer.sources.answers import Asked
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 AUTHORIZATION = "MODEL_DEPLOYER_HTTP_AUTHORIZATION"
 CREDENTIALS = f"Credentials come from ~/.netrc, or as a whole Authorization header from {AUTHORIZATION}."
 CONNECT_S, ANSWER_S = 10.0, 30.0
-SIGNATURES = {"x-amz-signature", "x-goog-signature", "signature", "sig", "token", "access_token"}
 SHA256 = re.compile(r"sha256=([0-9a-fA-F]{64})")
 NO_HEAD = {403, 405, 501}
 
@@ -31,9 +30,9 @@ def look(uri: str) -> "WebModel":
     """The model at an http or https URI.
 
     Raises:
-        InvalidConfig: credentials stand in it, or its fragment is no checksum.
+        InvalidConfig: it names no host, or its fragment is no checksum.
     """
-    address, fragment = urldefrag(uri)
+    address, _, fragment = uri.partition("#")
     _check_address(address)
     return WebModel(address, _sum_in(fragment))
 
@@ -128,14 +127,14 @@ def version_in(response: "httpx.Response") -> str:
 
 
 def _check_address(address: str) -> None:
-    parts = urlsplit(address)
-    if not parts.hostname:
-        raise InvalidConfig("The model URI names no host.", hint="Write https://host/path/model.tar.gz.")
-    signed = {name.lower() for name, _ in parse_qsl(parts.query)} & SIGNATURES
-    if parts.username or parts.password or signed:
+    try:
+        parts = urlsplit(address)
+        named = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        named = False
+    if not named:
         raise InvalidConfig(
-            f"The model URI on {parts.hostname} holds credentials; it would be stored with them.",
-            hint=f"Leave them out. {CREDENTIALS}",
+            "The model URI names no host, or a port that there is not.", hint="Write https://host/path/model.tar.gz."
         )
 
 

@@ -1,6 +1,7 @@
 """All that befalls a model server whose secrets were planted, and all that is told of it meanwhile."""
 
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 import psutil
 import pytest
@@ -67,7 +68,7 @@ def what_the_command_line_shows(world: World) -> None:
 
 
 def what_errors_say(world: World) -> None:
-    """A reference that leads nowhere; and a secret in place of one, as a config, a setting and a run's parameter."""
+    """A reference that leads nowhere; and a secret in place of one: a config, its URI, a setting, a run's parameter."""
     wrong = world.config("v4", secrets={"KEY": f"file:{world.folder}/nowhere"})
     with pytest.raises(SecretUnresolved):
         deploy_model_server(world.block, wrong)
@@ -82,6 +83,8 @@ def what_errors_say(world: World) -> None:
         ("--set", f"token={secret}", "list"),
         ("deploy", "churn", "v1", "--secret", f"KEY={secret}"),
         (*settings_of(world), "predict", "churn", "[1]", "--token", secret),
+        (*settings_of(world), "deploy", "churn", f"https://me:{quote(secret, safe='')}@127.0.0.1:9/w"),
+        (*settings_of(world), "deploy", "churn", f"https://127.0.0.1:9/w?private_token={quote_plus(secret)}"),
     ):
         said += in_this_process(*words)
     assert told_in(said.encode(), world.planted) == []

@@ -13,7 +13,6 @@ import pytest
 from deployer.digest import digest_of
 from deployer.errors import (
     AccessDenied,
-    InvalidConfig,
     InvalidModel,
     ModelChanged,
     ModelNotFound,
@@ -194,15 +193,6 @@ def test_credentials_by_reference_reach_the_server_and_no_error(
     with pytest.raises(AccessDenied) as denied:
         store.add(f"{web.address}/w.bin", terms)
     assert "another-secret" not in str(denied.value)
-
-
-@pytest.mark.parametrize(
-    "uri", ["http://me:hidden@127.0.0.1:1/w", "https://127.0.0.1:1/w?X-Amz-Signature=hidden", "http:///w"]
-)
-def test_a_uri_that_holds_credentials_is_refused_without_showing_them(uri: str, store: Store) -> None:
-    with pytest.raises(InvalidConfig) as refused:
-        store.add(uri)
-    assert "hidden" not in str(refused.value)
 
 
 def test_a_host_that_refuses_is_told_within_a_few_tries(store: Store) -> None:
