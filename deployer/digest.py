@@ -2,11 +2,19 @@
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+CHUNK = 1024 * 1024
+Beat = Callable[[], object]
+"""Called after each chunk: hashing a large model takes minutes."""
 
-def digest_of(model: Path) -> str:
+
+def silently() -> None:
+    """For those whom nobody waits for."""
+
+
+def digest_of(model: Path, beat: Beat = silently) -> str:
     """The SHA-256 of a model's bytes and their places in it, as 64 hex digits.
 
     It is taken over the sorted lines `path NUL size NUL sha256(content)`, the paths relative and with
@@ -14,8 +22,8 @@ def digest_of(model: Path) -> str:
     tells it from a folder that holds just this file.
     """
     if model.is_file():
-        return digest_of_lines([_line(f"./{model.name}", model)])
-    return digest_of_lines(_line(file.relative_to(model).as_posix(), file) for file in _files(model))
+        return digest_of_lines([_line(f"./{model.name}", model, beat)])
+    return digest_of_lines(_line(file.relative_to(model).as_posix(), file, beat) for file in _files(model))
 
 
 def digest_of_lines(lines: Iterable[bytes]) -> str:
@@ -28,10 +36,13 @@ def line(place: str, size: int, content: str) -> bytes:
     return os.fsencode(f"{place}\0{size}\0{content}\n")
 
 
-def _line(place: str, file: Path) -> bytes:
+def _line(place: str, file: Path, beat: Beat) -> bytes:
+    content = hashlib.sha256()
     with file.open("rb") as stream:
-        content = hashlib.file_digest(stream, "sha256").hexdigest()
-        return line(place, os.fstat(stream.fileno()).st_size, content)
+        while chunk := stream.read(CHUNK):
+            content.update(chunk)
+            beat()
+        return line(place, os.fstat(stream.fileno()).st_size, content.hexdigest())
 
 
 def _files(folder: Path) -> Iterator[Path]:

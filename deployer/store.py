@@ -49,11 +49,12 @@ class Store:
 
     def _copied(self, uri: str, terms: Terms) -> str:
         with self._shelf.making() as (entry, _):
-            model = fetch(uri, entry / FOLDER, Watch(terms.on_bytes, terms.until))
+            watch = Watch(terms.on_bytes, terms.until)
+            model = fetch(uri, entry / FOLDER, watch)
             if model != entry / FOLDER:
                 (entry / FOLDER).rename(entry / FILE)
                 model = entry / FILE / model.name
-            digest = digest_of(model)
+            digest = digest_of(model, watch.beat)
             flush(entry)
             self._keep(entry, digest)
             return digest

@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +15,16 @@ from pathlib import Path
 import pytest
 
 from deployer.digest import digest_of
-from deployer.errors import EngineUnavailable, InvalidModel, ModelGone, ModelNotFound, StateDirectoryUnusable
+from deployer.errors import (
+    EngineUnavailable,
+    InvalidModel,
+    ModelGone,
+    ModelNotFound,
+    RolloutTimeout,
+    StateDirectoryUnusable,
+)
+from deployer.sources.fetching import Terms
+from deployer.sources.watch import Watch
 from deployer.store import Store
 
 
@@ -111,6 +121,16 @@ def test_what_is_stored_has_the_digest_it_lies_under(store: Store, model: Path) 
     for uri in (model, model / "weights.bin"):
         digest = store.add(str(uri))
         assert digest_of(store.path(digest)) == digest
+
+
+def test_the_time_allowed_covers_the_hashing(store: Store, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def in_no_time(uri: str, into: Path, _: Watch) -> Path:
+        return Path(shutil.copytree(uri, into))
+
+    monkeypatch.setattr("deployer.store.fetch", in_no_time)
+    with pytest.raises(RolloutTimeout):
+        store.add(str(model), Terms(until=time.monotonic() - 1))
+    assert left_in(store) == set()
 
 
 def test_adding_a_model_twice_keeps_it_once(store: Store, model: Path) -> None:

@@ -20,16 +20,18 @@ def entry_of(work: Path, lines: list[bytes], *, single: bool, watch: Watch) -> B
     entry, fetched = work / "entry", work / "fetched"
     shutil.rmtree(entry, ignore_errors=True)
     entry.mkdir()
-    if single:
-        (file,) = fetched.iterdir()
-        if is_archive(file.name):
-            unpack(file, entry / FOLDER, watch)
-            return Brought(entry / FOLDER, digest_of(entry / FOLDER))
+    file = next(fetched.iterdir()) if single else None
+    if file and is_archive(file.name):
+        unpack(file, entry / FOLDER, watch)
+        return Brought(entry / FOLDER, digest_of(entry / FOLDER, watch.beat))
     for path in fetched.rglob("*"):
         if path.is_file():
             path.chmod(0o444)
+    # Before it is moved: what is broken off while it hashes goes on with what is here.
+    digest = _digest(lines, single) if lines else digest_of(file or fetched, watch.beat)
     target = fetched.rename(entry / (FILE if single else FOLDER))
-    model = target / file.name if single else target
-    if not lines:
-        return Brought(model, digest_of(model))
-    return Brought(model, digest_of_lines([b"./" + lines[0]] if single else lines))
+    return Brought(target / file.name if file else target, digest)
+
+
+def _digest(lines: list[bytes], single: bool) -> str:
+    return digest_of_lines([b"./" + lines[0]] if single else lines)

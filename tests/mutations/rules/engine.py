@@ -140,7 +140,7 @@ MUTATIONS = (
     Mutation(
         rule="What was copied is hashed.",
         file=STORE,
-        old="digest = digest_of(model)",
+        old="digest = digest_of(model, watch.beat)",
         new="digest = digest_of(Path(uri))",
         seen_by=(STORE_TESTS,),
     ),
