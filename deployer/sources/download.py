@@ -5,9 +5,9 @@ Each file grows from its start, so that what an earlier attempt left is known by
 
 import hashlib
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -16,10 +16,10 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 
 from deployer import digest
 from deployer.errors import ModelChanged, SourceUnavailable, Transient
+from deployer.sources.pace import Pace
 from deployer.sources.remote import RemoteFile
 from deployer.sources.watch import Watch
 
-PIECE = 8 * 1024 * 1024
 AT_ONCE = 6
 CHUNK = 1024 * 1024
 ATTEMPTS = 5
@@ -54,8 +54,11 @@ def download_pieces(files: list[RemoteFile], read: ReadPiece, into: Path, watch:
     """
     targets = [Target(file, into / file.place) for file in files]
     watch.expect(sum(file.size or 0 for file in files), into, sum(target.here for target in targets))
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        pieces = _ahead(pool, _pieces(targets), lambda target, start: _piece(read, target.file, start))
+    pace = Pace()
+    with (
+        ThreadPoolExecutor(AT_ONCE) as pool,
+        closing(_ahead(pool, _pieces(targets, pace), lambda piece: _content(read, piece, pace))) as pieces,
+    ):
         for target in targets:
             with target.opened(watch):
                 while target.here < (target.file.size or 0):
@@ -77,6 +80,15 @@ def download_stream(file: RemoteFile, stream: Stream, into: Path, watch: Watch) 
         with target.opened(watch):
             pass
     return [target.line()]
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A part of a file, asked for at once."""
+
+    file: RemoteFile
+    start: int
+    end: int
 
 
 @dataclass
@@ -143,26 +155,32 @@ def _hash_for(name: str, file: RemoteFile) -> Any:
     return hashlib.new(name, usedforsecurity=False)
 
 
-def _pieces(targets: list[Target]) -> Iterator[tuple[Target, int]]:
-    return ((target, start) for target in targets for start in range(target.here, target.file.size or 0, PIECE))
+def _pieces(targets: list[Target], pace: Pace) -> Iterator[Piece]:
+    """All that is still to come, each piece as large as it may be when it is asked for."""
+    for target in targets:
+        start, size = target.here, target.file.size or 0
+        while start < size:
+            end = min(start + pace.piece, size)
+            yield Piece(target.file, start, end)
+            start = end
 
 
-def _piece(read: ReadPiece, file: RemoteFile, start: int) -> bytes:
-    end = min(start + PIECE, file.size or 0)
-    piece = again_and_again()(read, file, start, end)
-    if len(piece) != end - start:
-        raise changed(file.place)
-    return piece
+def _content(read: ReadPiece, piece: Piece, pace: Pace) -> bytes:
+    with pace.measured(piece.end - piece.start):
+        content = again_and_again()(read, piece.file, piece.start, piece.end)
+    if len(content) != piece.end - piece.start:
+        raise changed(piece.file.place)
+    return content
 
 
 def _ahead(
-    pool: ThreadPoolExecutor, wanted: Iterator[tuple[Target, int]], get: Callable[[Target, int], bytes]
-) -> Iterator[bytes]:
-    """The pieces in their order, a few of them asked for ahead."""
+    pool: ThreadPoolExecutor, wanted: Iterator[Piece], get: Callable[[Piece], bytes]
+) -> Generator[bytes, None, None]:
+    """The pieces in their order, a few of them asked for ahead; closed, it asks for no more of them."""
     asked: deque[Future[bytes]] = deque()
     try:
-        for target, start in wanted:
-            asked.append(pool.submit(get, target, start))
+        for piece in wanted:
+            asked.append(pool.submit(get, piece))
             if len(asked) > AT_ONCE:
                 yield asked.popleft().result()
         while asked:

@@ -1,6 +1,7 @@
 """Models on the Hugging Face hub: `hf://owner/name`, with `@revision` and a path below it where wanted."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -77,9 +78,17 @@ class HubModel:
 
     def _read(self, file: RemoteFile, start: int, end: int) -> bytes:
         address = self._hub.hf_hub_url(self._repository, file.key, revision=self._info.sha)
-        with self._asked.translated():
-            response = self._client.get(address, headers={"Range": f"bytes={start}-{end - 1}"})
-        if not response.is_success:
-            raise self._asked.error(response.status_code)
-        content: bytes = response.content
-        return content if response.status_code == 206 else content[start:end]
+        headers = {"Range": f"bytes={start}-{end - 1}"}
+        with self._asked.translated(), self._client.stream("GET", address, headers=headers) as response:
+            if not response.is_success:
+                raise self._asked.error(response.status_code)
+            skipped = 0 if response.status_code == 206 else start
+            return _first(response.iter_raw(), skipped + end - start)[skipped:]
+
+
+def _first(chunks: Iterator[bytes], count: int) -> bytes:
+    """So many bytes of it, or fewer where there are no more."""
+    content = bytearray()
+    while len(content) < count and (chunk := next(chunks, b"")):
+        content += chunk
+    return bytes(content[:count])

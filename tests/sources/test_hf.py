@@ -1,5 +1,6 @@
 """Models on a hub, from a server that speaks its API."""
 
+import random
 from collections.abc import Iterator
 
 import pytest
@@ -50,6 +51,20 @@ def test_a_commit_that_is_here_is_not_fetched_again(store: Store, hub: Hub) -> N
     hub.commit = hub.commit[::-1]
     hub.files["/config.json"] = b"[]"
     assert content_of(store, store.add("hf://owner/churn"))["config.json"] == b"[]"
+
+
+def test_a_slow_line_is_not_silent(store: Store, hub: Hub) -> None:
+    hub.bytes_per_s = 400_000
+    hub.files["/model.bin"] = LARGE[:4_000_000]
+    told: list[int] = []
+    terms = impatient(4, on_bytes=lambda done, total: told.append(done))
+    assert content_of(store, store.add("hf://owner/churn", terms))["model.bin"] == LARGE[:4_000_000]
+    assert len({done for done in told if done > 0}) > 1
+
+
+def test_a_hub_without_ranges_is_read_all_the_same(store: Store, hub: Hub) -> None:
+    hub.ranges, hub.files["/model.bin"] = False, (content := random.Random(1).randbytes(3_000_000))
+    assert content_of(store, store.add("hf://owner/churn"))["model.bin"] == content
 
 
 @pytest.mark.parametrize("name", ["model.bin", "config.json"])

@@ -23,6 +23,7 @@ class Web:
         faults: one for each of the next GETs.
         token: the bearer token that it wants to see; empty: none.
         headers: sent with each answer.
+        bytes_per_s: how quickly each answer's body comes; 0: as quickly as it can.
     """
 
     files: dict[str, bytes] = field(default_factory=dict)
@@ -33,6 +34,7 @@ class Web:
     ranges: bool = True
     token: str = ""
     headers: dict[str, str] = field(default_factory=dict)
+    bytes_per_s: int = 0
     address: str = ""
 
     @property
@@ -103,7 +105,14 @@ class Handler(BaseHTTPRequestHandler):
             content = content[start[0] : start[1] + 1]
         self.say(status, headers | {"Content-Length": str(len(content))})
         if with_body:
-            self.wfile.write(content)
+            self._write(content)
+
+    def _write(self, content: bytes) -> None:
+        step = self.web.bytes_per_s // 20 or len(content) or 1
+        for start in range(0, len(content), step):
+            self.wfile.write(content[start : start + step])
+            if self.web.bytes_per_s:
+                time.sleep(0.05)
 
     def _start(self, tag: str) -> tuple[int, int] | None:
         asked = self.headers.get("Range", "") if self.web.ranges else ""
