@@ -18,7 +18,8 @@ WITHOUT_CREDENTIALS = (
 )  # fmt: skip
 UNREACHED = ("Timeout", "Connect", "Endpoint", "ServiceRequest", "ServiceResponse", "IncompleteRead", "RemoteProtocol",
              "ReadError", "WriteError", "ProxyError", "Payload", "ResponseStreaming", "ClientOSError",
-             "ServerDisconnected", "HTTPClient", "Transport", "IncompleteBody", "FlexibleChecksum")  # fmt: skip
+             "ServerDisconnected", "HTTPClient", "Transport", "IncompleteBody", "FlexibleChecksum",
+             "ChunkedEncoding")  # fmt: skip
 
 
 @dataclass(frozen=True)

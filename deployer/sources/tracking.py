@@ -1,6 +1,7 @@
 """Models of an MLflow tracking server: `models:/name/version`, `models:/name@alias`, `models:/m-<id>`, `runs:/…`."""
 
 import re
+import shutil
 from collections.abc import Iterator
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -9,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from deployer.errors import DeployerError, InvalidConfig, Unsupported
+from deployer.leftovers import size_of
 from deployer.sources import paths
 from deployer.sources.answers import Asked
+from deployer.sources.artifacts import Artifacts, is_local
 from deployer.sources.download import again_and_again, changed
 from deployer.sources.fetched import entry_of
 from deployer.sources.filesystems import missing
-from deployer.sources.remote import Brought, RemoteFile, checked_place, is_left_out
+from deployer.sources.remote import Brought, RemoteFile
 from deployer.sources.watch import Watch
 
 OF_MODEL = re.compile(r"models:/+(?:(?P<id>m-[^/@]+)|(?P<name>[^/@]+)(?:/(?P<version>[^/@]+)|@(?P<alias>[^/@]+)))/?")
@@ -72,6 +75,7 @@ class TrackedModel:
     def bring(self, work: Path, watch: Watch) -> Brought:
         artifacts = self._located.artifacts
         if is_local(artifacts):
+            shutil.rmtree(work / "fetched", ignore_errors=True)  # Of a copy that was broken off nothing is of use.
             fetch = paths.fetch_file_uri if artifacts.startswith("file:") else paths.fetch_path
             single = fetch(artifacts, work / "fetched", watch) != work / "fetched"
         else:
@@ -138,21 +142,22 @@ class TrackedModel:
     def _download(self, artifacts: str, into: Path, watch: Watch) -> bool:
         """File by file; those that an earlier attempt has brought whole stay. Whether it is a single file."""
         into.mkdir(parents=True, exist_ok=True)
-        repository, files = _repository(artifacts), list(_files(_repository(artifacts), self._asked.uri))
+        store = Artifacts(artifacts, self._asked.uri)
+        files = list(watch.alive(store.files()))
         if single := not files:
             folder, _, name = artifacts.rpartition("/")
-            repository = _repository(folder)
-            files = [file for file in _files_in(repository, self._asked.uri) if file.place == name]
+            store = Artifacts(folder, self._asked.uri)
+            files = [file for file in store.files_at_the_top() if file.place == name]
         if not files:
             raise self._asked.not_found()
         lacking = [file for file in files if not _has(into / file.place, file.size)]
-        watch.expect(sum(file.size or 0 for file in files), into, _size(into))
+        watch.expect(sum(file.size or 0 for file in files), into, size_of(into))
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            waiting = {pool.submit(again_and_again(), self._download_file, repository, file, into) for file in lacking}
+            waiting = {pool.submit(again_and_again(), self._download_file, store, file, into) for file in lacking}
             try:
                 while waiting:
                     done, waiting = wait(waiting, MEASURED_EVERY_S, FIRST_EXCEPTION)
-                    watch.at(_size(into))
+                    watch.at(size_of(into))
                     for future in done:
                         future.result()
             finally:
@@ -160,9 +165,9 @@ class TrackedModel:
                     future.cancel()
         return single
 
-    def _download_file(self, repository: Any, file: RemoteFile, into: Path) -> None:
+    def _download_file(self, store: Artifacts, file: RemoteFile, into: Path) -> None:
         with self._translated():
-            repository.download_artifacts(file.place, dst_path=str(into))
+            store.download(file, into)
         if not _has(into / file.place, file.size):
             raise changed(file.place)
 
@@ -194,33 +199,5 @@ class TrackedModel:
         return self._asked.error(STATUSES.get(error.error_code, 500))
 
 
-def is_local(artifacts: str) -> bool:
-    """Whether artifacts stand on this machine."""
-    return artifacts.startswith(("/", "file:"))
-
-
-def _repository(artifacts: str) -> Any:
-    from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
-
-    return get_artifact_repository(artifacts)
-
-
-def _files(repository: Any, of: str, below: str | None = None) -> Iterator[RemoteFile]:
-    yield from _files_in(repository, of, below)
-    for found in repository.list_artifacts(below):
-        if found.is_dir and not is_left_out(found.path):
-            yield from _files(repository, of, found.path)
-
-
-def _files_in(repository: Any, of: str, below: str | None = None) -> Iterator[RemoteFile]:
-    for found in repository.list_artifacts(below):
-        if not found.is_dir:
-            yield RemoteFile(checked_place(found.path, of), found.path, found.file_size)
-
-
 def _has(file: Path, size: int | None) -> bool:
-    return file.is_file() and (size is None or file.stat().st_size == size)
-
-
-def _size(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    return file.is_file() and size in (None, size_of(file))

@@ -3,11 +3,13 @@
 import shutil
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 from deployer.errors import RolloutTimeout, StateDirectoryUnusable
 
+T = TypeVar("T")
 OnBytes = Callable[[int, int | None], None]
 """Told how many bytes are here, and of how many, where that is known."""
 
@@ -59,17 +61,34 @@ class Watch:
         self.beat()
 
     def at(self, done: int) -> None:
-        """So many bytes are here in all."""
-        self.got(done - self._done)
+        """So many bytes are here in all; no sign of life where they are no more than before.
+
+        Raises:
+            RolloutTimeout: the time is over.
+        """
+        with self._lock:
+            more, self._done = done > self._done, done
+        if more:
+            self.beat()
+        else:
+            self._require_time()
+
+    def alive(self, things: Iterable[T]) -> Iterator[T]:
+        """The same, each of them a sign of life."""
+        for thing in things:
+            self.beat()
+            yield thing
 
     def beat(self) -> None:
         """It goes on, whether or not bytes have come."""
-        now = time.monotonic()
-        if self._until is not None and now > self._until:
-            raise out_of_time(self._done, self._total)
-        if now - self._told >= TOLD_EVERY_S:
+        self._require_time()
+        if (now := time.monotonic()) - self._told >= TOLD_EVERY_S:
             self._told = now
             self._on_bytes(self._done, self._total)
+
+    def _require_time(self) -> None:
+        if self._until is not None and time.monotonic() > self._until:
+            raise out_of_time(self._done, self._total)
 
 
 def out_of_time(done: int, total: int | None) -> RolloutTimeout:

@@ -1,7 +1,9 @@
 """Models of a real MLflow tracking server."""
 
 import os
+import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,10 +11,16 @@ from typing import Any
 
 import pytest
 
-from deployer.errors import InvalidConfig, ModelNotFound, SourceUnavailable, Unsupported
+from deployer.errors import AccessDenied, InvalidConfig, ModelNotFound, SourceUnavailable, Unsupported
+from deployer.sources.tracking import Located, look
+from deployer.sources.watch import Watch
 from deployer.store import Store
 from tests.sources.conftest import BIN, content_of, impatient, left_in
+from tests.sources.servers.artifacts import Artifacts
 from tests.sources.servers.programs import free_port, program
+from tests.sources.servers.web import answers, breaks_off_after, hangs, serving
+from tests.sources.test_deploys import BEGINS
+from tests.sources.test_web import LARGE
 
 pytestmark = [pytest.mark.xdist_group("mlflow"), pytest.mark.timeout(400)]
 SETTINGS = {
@@ -56,7 +64,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tracking]:
     folder, port = tmp_path_factory.mktemp("mlflow"), free_port()
     command = [str(BIN / "mlflow"), "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     places = ["--backend-store-uri", f"sqlite:///{folder}/db", "--artifacts-destination", str(folder / "artifacts")]
-    with program([*command, *places], port, folder / "log", os.environ | SETTINGS) as address:
+    environment = os.environ | SETTINGS | {"MLFLOW_ALLOWED_HOST_ADDRESSED_ARTIFACT_SCHEMES": "http"}
+    with program([*command, *places], port, folder / "log", environment) as address:
         with pytest.MonkeyPatch.context() as patch:
             for name, value in (SETTINGS | {"MLFLOW_TRACKING_URI": address}).items():
                 patch.setenv(name, value)
@@ -120,6 +129,71 @@ def test_what_runs_keep_on_this_machine_is_copied(
     assert weights(store, store.add(f"runs:/{run}/files")) == "here"
 
 
+@pytest.fixture
+def elsewhere(tracking: Tracking) -> Iterator[tuple[Artifacts, str]]:
+    """A server that keeps the artifacts of one run, and the URI of a model among them."""
+    import mlflow
+
+    web = Artifacts()
+    with serving(web):
+        client = mlflow.MlflowClient()
+        experiment = client.create_experiment(f"at {web.address}", web.location)
+        run = client.create_run(experiment).info
+        folder = run.artifact_uri.removeprefix(web.location)
+        web.files |= {f"{folder}/files/MLmodel": b"flavors: {}", f"{folder}/files/w.bin": LARGE}
+        yield web, f"runs:/{run.run_id}/files"
+
+
+def test_artifacts_kept_elsewhere_are_read_there(store: Store, elsewhere: tuple[Artifacts, str]) -> None:
+    assert content_of(store, store.add(elsewhere[1])) == {"MLmodel": b"flavors: {}", "w.bin": LARGE}
+
+
+@pytest.mark.parametrize(("status", "error"), [(403, AccessDenied), (404, ModelNotFound)])
+def test_an_artifact_that_is_refused_is_not_asked_for_again(
+    status: int, error: type[Exception], store: Store, elsewhere: tuple[Artifacts, str]
+) -> None:
+    web, uri = elsewhere
+    web.faults.extend([answers(status)] * 2)
+    with pytest.raises(error):
+        store.add(uri)
+    assert len(web.faults) == 0
+    assert left_in(store) == set()
+
+
+def test_an_artifact_that_breaks_off_is_read_again(store: Store, elsewhere: tuple[Artifacts, str]) -> None:
+    web, uri = elsewhere
+    web.faults.extend([breaks_off_after(5), answers(500), breaks_off_after(5)])
+    assert content_of(store, store.add(uri))["w.bin"] == LARGE
+
+
+def test_an_artifact_that_stops_coming_is_given_up(store: Store, elsewhere: tuple[Artifacts, str]) -> None:
+    web, uri = elsewhere
+    web.faults.extend([hangs(60)] * 2)
+    with pytest.raises(SourceUnavailable, match="nothing came for 12 s"):
+        store.add(uri, impatient(12, until=time.monotonic() + 60))
+
+
+def test_a_disk_that_runs_full_is_told_as_such(store: Store, elsewhere: tuple[Artifacts, str]) -> None:
+    limited = "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))"
+    command = [sys.executable, "-c", BEGINS.format(before=limited), str(store.root), elsewhere[1]]
+    said = subprocess.run(command, capture_output=True, text=True, timeout=90, check=True).stdout
+    assert str(store.root) in said
+    assert "Free some space" in said
+    assert left_in(store) == set()
+
+
+def test_what_is_local_and_was_broken_off_is_copied_anew(
+    tmp_path: Path, tracking: Tracking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "local", "here")
+    (tmp_path / "work" / "fetched").mkdir(parents=True)
+    (tmp_path / "work" / "fetched" / "MLmodel").write_text("flav")
+    model = look("models:/churn/1")
+    monkeypatch.setattr(model, "_locate", lambda: model._located)
+    model._located = Located(str(tmp_path / "local"), "")
+    assert (model.bring(tmp_path / "work", Watch()).path / "MLmodel").read_text() == "flavors: {}"
+
+
 def test_a_version_that_is_here_is_not_fetched_again(
     store: Store, tracking: Tracking, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -171,8 +245,6 @@ def test_a_tracking_server_that_is_not_there_is_told(store: Store, monkeypatch: 
 
 
 def test_mlflow_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    from deployer.sources.tracking import look
-
     monkeypatch.setitem(sys.modules, "mlflow", None)
     with pytest.raises(Unsupported) as unsupported:
         look("models:/churn/1")
