@@ -1,5 +1,6 @@
 """Unpacks .zip and .tar.gz, and nothing that would reach beyond the model."""
 
+import gzip
 import os
 import shutil
 import stat
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from deployer.errors import InvalidModel, StateDirectoryUnusable
-from deployer.sources import paths
+from deployer.sources import paths, tars
 from deployer.sources.remote import checked_place, is_left_out
 from deployer.sources.watch import Watch, size_in_words
 
@@ -22,7 +23,16 @@ LARGEST_RATIO, ALWAYS_ALLOWED = 100, 1 << 30
 CHUNK = 1024 * 1024
 PATH_MAX = 4096
 HINT = "Make it anew from the model's folder: tar -czf model.tar.gz -C FOLDER ."
-BROKEN = (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError, KeyError)
+BROKEN = (
+    tarfile.TarError,
+    gzip.BadGzipFile,
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    RuntimeError,
+    ValueError,
+    KeyError,
+)
 
 
 @dataclass(frozen=True)
@@ -111,16 +121,24 @@ class Unpacking:
         try:
             self._write(entry, place)
         except (FileExistsError, NotADirectoryError, IsADirectoryError):
-            raise InvalidModel(f"The archive {self.archive.name} holds {place!r} twice.") from None
+            raise self._twice(place) from None
 
     def link(self) -> None:
         """Make the links, now that all files are there; whoever copies them looks where they lead."""
+        root = self.root.resolve()
         for place, target in self.links.items():
-            path = self.root / place
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if path.parent.resolve() != path.parent.absolute() or path.exists() or path.is_symlink():
-                raise InvalidModel(f"The archive {self.archive.name} holds {place!r} twice.")
+            path = root / place
+            # Before anything is made there: an earlier link may lead out of the folder.
+            if path.parent.resolve() != path.parent or os.path.lexists(path):
+                raise self._twice(place)
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+            except (FileExistsError, NotADirectoryError):
+                raise self._twice(place) from None
             path.symlink_to(target)
+
+    def _twice(self, place: str) -> InvalidModel:
+        return InvalidModel(f"The archive {self.archive.name} holds {place!r} twice.")
 
     def _write(self, entry: Entry, place: str) -> None:
         target = self.root / place
@@ -180,17 +198,15 @@ def _zipped(archive: Path) -> Iterator[Entry]:
 
 
 def _tarred(archive: Path) -> Iterator[Entry]:
-    with tarfile.open(archive, "r:gz") as opened:
-        for member in opened:
-            if member.isdir():
-                yield Entry(member.name)
-            elif member.issym():
-                yield Entry(member.name, link=member.linkname)
-            elif member.islnk() or member.isreg():
-                content = opened.extractfile(member)
-                yield Entry(member.name, content, executable=bool(member.mode & stat.S_IXUSR))
-            else:
-                raise _no_part(archive, member.name)
+    for member, content in tars.members(archive):
+        if member.isdir():
+            yield Entry(member.name)
+        elif member.issym():
+            yield Entry(member.name, link=member.linkname)
+        elif content:
+            yield Entry(member.name, content, executable=bool(member.mode & stat.S_IXUSR))
+        else:
+            raise _no_part(archive, member.name)
 
 
 def _no_part(archive: Path, name: str) -> InvalidModel:

@@ -117,6 +117,21 @@ def test_more_entries_than_any_model_has_are_refused(
     assert_refused(tar(tmp_path, *(member(str(number)) for number in range(11))), into, "more than 10 entries")
 
 
+@pytest.mark.parametrize("format", [tarfile.PAX_FORMAT, tarfile.GNU_FORMAT])
+@pytest.mark.parametrize("names", [["a" * 2_000_000], ["w", "b" * 2_000_000]])
+def test_a_name_that_fills_the_memory_is_refused(format: int, names: list[str], tmp_path: Path, into: Path) -> None:
+    with tarfile.open(tmp_path / "model.tar.gz", "w:gz", format=format) as archive:
+        for name in names:
+            archive.addfile(member(name))
+    assert_refused(tmp_path / "model.tar.gz", into, "larger than any model's")
+
+
+def test_names_as_long_as_a_path_may_be_are_unpacked(tmp_path: Path, into: Path) -> None:
+    name = "/".join(["n" * 200] * 10)
+    unpack(tar(tmp_path, member(name), member("w"), content=bytes(3_000_000)), into, Watch())
+    assert read(into) == {name: bytes(3_000_000), "w": bytes(3_000_000)}
+
+
 @pytest.mark.parametrize("target", ["/etc/hosts", "../secret", "nothing"])
 @pytest.mark.parametrize("kind", ["tar", "zip"])
 def test_a_link_that_leads_out_is_refused(kind: str, target: str, tmp_path: Path, into: Path) -> None:
@@ -131,9 +146,21 @@ def test_a_link_that_leads_out_is_refused(kind: str, target: str, tmp_path: Path
 def test_nothing_is_written_through_a_link(tmp_path: Path, into: Path) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
-    archive = tar(tmp_path, member("code", tarfile.SYMTYPE, str(outside)), member("code/load.py"))
-    assert_refused(archive, into, "twice")
-    assert list(outside.iterdir()) == []
+    for inside in (member("code/load.py"), member("code/a/b", tarfile.SYMTYPE, "../w")):
+        archive = tar(tmp_path, member("w"), member("code", tarfile.SYMTYPE, str(outside)), inside)
+        assert_refused(archive, into, "twice")
+        assert list(outside.iterdir()) == []
+
+
+def test_a_link_below_a_file_is_refused(tmp_path: Path, into: Path) -> None:
+    assert_refused(tar(tmp_path, member("w"), member("w/link", tarfile.SYMTYPE, "w")), into, "twice")
+
+
+def test_links_are_unpacked_where_the_state_lies_behind_a_link(tmp_path: Path, into: Path) -> None:
+    (tmp_path / "link").symlink_to(into.parent)
+    archive = tar(tmp_path, member("code/load.py"), member("code/soft", tarfile.SYMTYPE, "load.py"), member("w"))
+    unpack(archive, tmp_path / "link" / "folder", Watch())
+    assert read(into) == {"code/load.py": b"w", "code/soft": b"w", "w": b"w"}
 
 
 def test_links_within_the_model_are_unpacked_as_content(tmp_path: Path, into: Path) -> None:
