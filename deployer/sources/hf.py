@@ -27,7 +27,9 @@ def look(uri: str) -> "HubModel":
         Unsupported: huggingface_hub is not installed.
     """
     if not (match := HF_URI.fullmatch(uri)):
-        raise InvalidConfig(f"{uri!r} names no model on the hub.", hint="Write hf://owner/name, or hf://owner/name@v1.")
+        raise InvalidConfig(
+            f"The model URI {uri!r} names no model on the hub.", hint="Write hf://owner/name, or hf://owner/name@v1."
+        )
     return HubModel(uri, match[1], match[2] or "", match[3] or "")
 
 

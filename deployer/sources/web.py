@@ -47,7 +47,7 @@ class WebModel:
     def __init__(self, address: str, sha256: str) -> None:
         self._address = address
         self._asked = Asked(address, CREDENTIALS)
-        self._client = client()
+        self._client = client(_authorization(), _netrc())
         self._file = again_and_again()(self._look, sha256)
 
     @property
@@ -89,7 +89,8 @@ class WebModel:
         if not response.is_success:
             return self._asked.error(response.status_code)
         other_version = file.version and version_in(response) != file.version
-        other_size = response.status_code == 200 and _size_in(response) != file.size
+        sizes = {_size_in(response), file.size} - {None}  # Not each answer says it.
+        other_size = response.status_code == 200 and len(sizes) > 1
         return changed(file.key) if other_version or other_size else None
 
     def _chunks(self, response: "httpx.Response") -> Iterator[bytes]:
@@ -97,15 +98,17 @@ class WebModel:
             yield from response.iter_raw()
 
 
-def client(headers: dict[str, str] | None = None) -> "httpx.Client":
+def client(headers: dict[str, str], auth: "httpx.Auth | None" = None) -> "httpx.Client":
     """One that follows redirects, and takes its credentials to no other host."""
     import httpx
 
     own = {"Accept-Encoding": "identity", "User-Agent": "prefect-model-deployer"}
-    if authorization := os.environ.get(AUTHORIZATION):
-        own["Authorization"] = authorization
     timeout = httpx.Timeout(ANSWER_S, connect=CONNECT_S)
-    return httpx.Client(headers=own | (headers or {}), auth=_netrc(), timeout=timeout, follow_redirects=True)
+    return httpx.Client(headers=own | headers, auth=auth, timeout=timeout, follow_redirects=True)
+
+
+def _authorization() -> dict[str, str]:
+    return {"Authorization": value} if (value := os.environ.get(AUTHORIZATION)) else {}
 
 
 def _netrc() -> "httpx.NetRCAuth | None":
@@ -129,7 +132,7 @@ def version_in(response: "httpx.Response") -> str:
 def _check_address(address: str) -> None:
     try:
         parts = urlsplit(address)
-        named = bool(parts.hostname) and parts.port != 0
+        named = bool(parts.hostname and parts.hostname.encode("idna")) and parts.port != 0
     except ValueError:
         named = False
     if not named:

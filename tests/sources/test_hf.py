@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -90,6 +91,22 @@ def test_a_token_is_asked_for_and_sent(store: Store, hub: Hub, monkeypatch: pyte
     assert "HF_TOKEN" in denied.value.hint
     monkeypatch.setenv("HF_TOKEN", "hf_a-secret-token")
     assert store.has(store.add("hf://owner/churn"))
+
+
+def test_credentials_for_web_servers_do_not_reach_a_hub(
+    store: Store, hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login me password a-secret-of-netrc")
+    for variable, value in {
+        "NETRC": str(tmp_path / "netrc"),
+        "MODEL_DEPLOYER_HTTP_AUTHORIZATION": "Bearer a-secret-of-the-web",
+    }.items():
+        with monkeypatch.context() as patch:
+            patch.setenv(variable, value)
+            hub.commit = hub.commit[::-1]
+            assert store.has(store.add("hf://owner/churn"))
+    assert hub.gets
+    assert [headers["Authorization"] for _, _, headers in hub.asked if "Authorization" in headers] == []
 
 
 def test_a_hub_that_fails_for_a_moment_is_asked_again(store: Store, hub: Hub) -> None:

@@ -98,6 +98,20 @@ def test_a_server_that_knows_no_head_is_asked_otherwise(
     assert content_of(store, store.add(f"{web.address}/w.bin")) == {"w.bin": b"w"}
 
 
+@pytest.mark.parametrize("silent", ["do_HEAD", "do_GET"])
+def test_a_size_that_only_one_answer_tells_is_no_change(
+    silent: str, store: Store, web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def without_size(handler: Handler) -> None:
+        handler.say(200, {"ETag": handler.tag(), "Connection": "close"})
+        if silent == "do_GET":
+            handler.wfile.write(LARGE)
+
+    monkeypatch.setattr(Handler, silent, without_size)
+    web.files["/w.bin"] = LARGE
+    assert content_of(store, store.add(f"{web.address}/w.bin")) == {"w.bin": LARGE}
+
+
 def test_what_breaks_off_is_taken_up_again_where_it_was(store: Store, web: Web) -> None:
     web.files["/w.bin"] = LARGE
     web.faults.extend([breaks_off_after(1_000_000), breaks_off_after(500_000)])
