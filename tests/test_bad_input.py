@@ -109,6 +109,29 @@ def test_a_model_uri_that_cannot_be_followed(world: World, uri: str) -> None:
     refused(InvalidConfig, lambda: world.deployer.deploy_model(config, replace=True), uri)
 
 
+@pytest.mark.parametrize(
+    ("uri", "right"),
+    [
+        ("s3:bucket/key", "s3://container/key"),
+        ("s3://", "s3://container/key"),
+        ("gs:///key", "gs://container/key"),
+        ("az:/container/blob", "az://container/key"),
+        ("s3://no bucket/key", "Correct it"),
+        ("http:///w", "https://host/path"),
+        ("http://host:99999/x", "https://host/path"),
+        ("http://host:port/x", "https://host/path"),
+        ("http://[::1/x", "https://host/path"),
+        ("http://a..host/x", "https://host/path"),
+        ("https:host/x", "https://host/path"),
+        ("hf://owner", "hf://owner/name"),
+        ("hf://owner/-churn-", "Correct it"),
+    ],
+)
+def test_a_model_uri_that_no_source_can_follow(world: World, uri: str, right: str) -> None:
+    config = ModelServerConfig(model_uri=uri, name="churn")
+    refused(InvalidConfig, lambda: world.deployer.deploy_model(config, replace=True), "model URI", right)
+
+
 def test_an_unknown_runtime(world: World) -> None:
     config = world.harness.config("v2", name="churn", runtime="torchserve")
     refused(UnknownName, lambda: world.deployer.deploy_model(config, replace=True), "torchserve", "mlflow", "command")

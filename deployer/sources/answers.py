@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from deployer.errors import AccessDenied, DeployerError, InvalidModel, ModelNotFound, SourceUnavailable
+from deployer.errors import AccessDenied, DeployerError, InvalidConfig, InvalidModel, ModelNotFound, SourceUnavailable
 
 NOTHING_CHANGED = "Nothing was deployed; what serves now serves on."
 NOT_FOUND, DENIED, NOT_NOW = {404, 410}, {401, 402, 403, 407}, {408, 425, 429}
@@ -20,6 +20,7 @@ UNREACHED = ("Timeout", "Connect", "Endpoint", "ServiceRequest", "ServiceRespons
              "ReadError", "WriteError", "ProxyError", "Payload", "ResponseStreaming", "ClientOSError",
              "ServerDisconnected", "HTTPClient", "Transport", "IncompleteBody", "FlexibleChecksum",
              "ChunkedEncoding")  # fmt: skip
+ILL_WRITTEN = ("InvalidURL", "UnsupportedProtocol", "LocationParse", "ParamValidation", "HFValidation")
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,12 @@ class Asked:
             f"There is no model at {self.uri}{why}.", serving=NOTHING_CHANGED, hint="Correct the model URI."
         )
 
+    def ill_written(self) -> InvalidConfig:
+        return InvalidConfig(
+            f"The model URI {self.uri} names what there cannot be: its source takes no such names.",
+            hint="Correct it; a path on this machine that looks like a URI begins with ./.",
+        )
+
     def denied(self, why: str) -> AccessDenied:
         return AccessDenied(
             f"{self.uri} may not be read: {why}.",
@@ -82,8 +89,8 @@ class Asked:
             if (status := _status(one)) is not None:
                 return self.error(status)
         names = [kind.__name__ for one in chain for kind in type(one).__mro__]
-        if _any(names, WITHOUT_CREDENTIALS):
-            return self.denied("there are no credentials for it")
+        if refused := self._refused(names):
+            return refused
         if any(isinstance(one, PermissionError) for one in chain):
             return self.denied("its credentials do not suffice")
         if any(isinstance(one, FileNotFoundError) for one in chain):
@@ -91,6 +98,12 @@ class Asked:
         if any(isinstance(one, ConnectionError | TimeoutError) for one in chain) or _any(names, UNREACHED):
             return self.unavailable(type(error).__name__)
         return error
+
+    def _refused(self, names: list[str]) -> DeployerError | None:
+        """What a library said of it before it asked anybody."""
+        if _any(names, ILL_WRITTEN):
+            return self.ill_written()
+        return self.denied("there are no credentials for it") if _any(names, WITHOUT_CREDENTIALS) else None
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

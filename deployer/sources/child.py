@@ -17,6 +17,8 @@ from deployer.errors import DeployerError, ModelError
 from deployer.sources.fetch import look
 from deployer.sources.watch import Watch
 
+HINT = "See whether the model URI is written as its source wants it, and whether its package here is a recent one."
+
 
 def main() -> None:
     """Look at a model, say what was seen, and fetch it when told where to."""
@@ -36,10 +38,11 @@ def main() -> None:
         answer(model=str(model.path.relative_to(work)), digest=model.digest)
     except DeployerError as error:
         answer(error=type(error).__name__, what=error.what, serving=error.serving, hint=error.hint)
-    except OSError as error:
-        answer(error="OSError", errno=error.errno, what=error.strerror or type(error).__name__)
     except Exception as error:
-        answer(error=ModelError.__name__, what=f"{uri} cannot be fetched: {_where(error)}.", serving="", hint="")
+        if isinstance(error, OSError) and error.errno:
+            answer(error="OSError", errno=error.errno, what=error.strerror)
+        else:
+            answer(error=ModelError.__name__, what=f"{uri} cannot be fetched: {_where(error)}.", serving="", hint=HINT)
 
 
 def _answers_alone() -> Any:

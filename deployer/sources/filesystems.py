@@ -1,18 +1,20 @@
 """Models in object stores, read through fsspec: all objects below a prefix, or one object."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from deployer.errors import Unsupported
+from deployer.errors import InvalidConfig, Unsupported
 from deployer.sources.answers import Asked
 from deployer.sources.download import again_and_again, changed, download_pieces
 from deployer.sources.fetched import entry_of
 from deployer.sources.remote import Brought, RemoteFile, checked_place, is_left_out, version_of
 from deployer.sources.watch import Watch
 
+ADDRESS = re.compile(r"[A-Za-z0-9]+://[^/]+(/.*)?")
 About = Mapping[str, Any]
 """What a file system says of one object."""
 
@@ -37,9 +39,17 @@ class Kind:
 
 
 class ObjectsModel:
-    """A model that is one object, or all objects below a prefix."""
+    """A model that is one object, or all objects below a prefix.
+
+    Raises:
+        InvalidConfig: the URI does not name a container.
+    """
 
     def __init__(self, uri: str, kind: Kind) -> None:
+        if not ADDRESS.fullmatch(uri):
+            raise InvalidConfig(
+                f"The model URI {uri!r} names no bucket or container.", hint=f"Write {kind.extra}://container/key."
+            )
         self._asked = Asked(uri, kind.credentials)
         self._kind = kind
         self._path = uri.partition("://")[2].rstrip("/")
