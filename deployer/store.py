@@ -13,9 +13,8 @@ from deployer.sources.fetch import fetch, is_remote
 from deployer.sources.fetching import Terms, fetching
 from deployer.sources.partial import Partials
 from deployer.sources.remembered import Remembered
+from deployer.sources.remote import FILE, FOLDER
 from deployer.sources.watch import Watch
-
-FOLDER, FILE = "folder", "file"
 
 
 class Store:

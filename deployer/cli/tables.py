@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from deployer.cli.terminal import Column, print_fields, print_table, say, style_of_state
+from deployer.words import size_in_words
 
 if TYPE_CHECKING:
     from deployer.engine import Unreadable
@@ -34,7 +35,6 @@ REVISIONS = (
     Column("cause", drop=2, at_most=40),
 )
 LEFTOVERS = (Column("kind"), Column("size"), Column("where"))
-STEP, SIZES = 1000, ("B", "kB", "MB", "GB", "TB", "PB")
 UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
@@ -90,11 +90,8 @@ def print_history(entries: "Sequence[HistoryEntry]") -> None:
 
 
 def size(count: int | None) -> str:
-    """So many bytes, in the unit that leaves fewest digits; empty where they are not known."""
-    if count is None:
-        return ""
-    power = next((power for power in range(len(SIZES)) if round(count / STEP**power, 1) < STEP), len(SIZES) - 1)
-    return f"{count / STEP**power:.1f} {SIZES[power]}" if power else f"{count} B"
+    """So many bytes in words; empty where they are not known."""
+    return "" if count is None else size_in_words(count)
 
 
 def age(since: datetime) -> str:

@@ -15,7 +15,8 @@ from typing import IO
 from deployer.errors import InvalidModel, StateDirectoryUnusable
 from deployer.sources import paths, tars
 from deployer.sources.remote import checked_place, is_left_out
-from deployer.sources.watch import Watch, size_in_words
+from deployer.sources.watch import Watch
+from deployer.words import size_in_words
 
 ZIPS, TARS = (".zip",), (".tar.gz", ".tgz")
 MOST_ENTRIES = 200_000

@@ -5,10 +5,8 @@ from pathlib import Path
 
 from deployer.digest import digest_of, digest_of_lines
 from deployer.sources.archives import is_archive, unpack
-from deployer.sources.remote import Brought
+from deployer.sources.remote import FILE, FOLDER, Brought
 from deployer.sources.watch import Watch
-
-FOLDER, FILE = "folder", "file"
 
 
 def entry_of(work: Path, lines: list[bytes], *, single: bool, watch: Watch) -> Brought:

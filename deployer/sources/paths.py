@@ -9,9 +9,9 @@ from typing import BinaryIO
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from deployer.errors import InvalidConfig, InvalidModel, ModelNotFound
+from deployer.sources.remote import LEFT_OUT
 from deployer.sources.watch import Watch
 
-LEFT_OUT = "__pycache__"
 CHUNK = 1024 * 1024
 
 

@@ -10,6 +10,8 @@ from deployer.errors import InvalidModel
 from deployer.sources.watch import Watch
 
 LEFT_OUT = "__pycache__"
+FOLDER, FILE = "folder", "file"
+"""Where a model lies in what the store keeps of it, and in what is brought: as a folder, or a single file in that."""
 
 
 @dataclass(frozen=True)

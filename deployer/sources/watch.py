@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from deployer.errors import RolloutTimeout, StateDirectoryUnusable
+from deployer.words import size_in_words
 
 T = TypeVar("T")
 OnBytes = Callable[[int, int | None], None]
@@ -103,12 +104,3 @@ def out_of_time(done: int, total: int | None) -> RolloutTimeout:
 def so_far(done: int, total: int | None) -> str:
     """`1.5 GB of 4.0 GB`, or `1.5 GB` where the whole is not known."""
     return f"{size_in_words(done)} of {size_in_words(total)}" if total else size_in_words(done)
-
-
-def size_in_words(size: float) -> str:
-    """A number of bytes with the unit that suits it."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:.1f} TB"
