@@ -51,4 +51,4 @@ class ClearUp:
 
     def _has_others(self, models: set[str], environments: set[str]) -> bool:
         built = self.environments
-        return bool(self.store.unnamed(models)) or (built is not None and built.has_others(environments))
+        return bool(self.store.unnamed(models)) or (built is not None and bool(built.unnamed(environments)))

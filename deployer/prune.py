@@ -68,7 +68,7 @@ class Pruner:
 
     def _of_environments(self, built: Environments) -> list[Leftovers]:
         return [
-            Leftovers("environment", partial(self._unnamed_environments, built), built.remove_untouched),
+            Leftovers("environment", partial(self._unnamed_environments, built), built.remove),
             Leftovers("broken-off environment", built.broken_off, built.remove_broken_off),
         ]
 

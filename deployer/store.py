@@ -1,14 +1,13 @@
 """The bytes of models, by digest."""
 
-from collections.abc import Iterator, Set
-from contextlib import contextmanager, suppress
-from errno import EDQUOT, EFBIG, ENOSPC
+from collections.abc import Set
+from contextlib import suppress
 from pathlib import Path
 
 from deployer.digest import digest_of
-from deployer.errors import DeployerError, EngineUnavailable, ModelGone, StateDirectoryUnusable
-from deployer.processes.passing import AGAIN, passes
-from deployer.shelf import UNLOCKED_S, UNTOUCHED_S, Shelf, flush, fsync, remove_if_abandoned
+from deployer.errors import ModelGone
+from deployer.shelf import UNTOUCHED_S, flush, fsync
+from deployer.shelved import Shelved
 from deployer.sources.fetch import fetch, is_remote
 from deployer.sources.fetching import Terms, fetching
 from deployer.sources.partial import Partials
@@ -17,7 +16,7 @@ from deployer.sources.remote import FILE, FOLDER
 from deployer.sources.watch import Watch
 
 
-class Store:
+class Store(Shelved):
     """Keeps each model once, under the digest of its bytes; any number of deployers may share it.
 
     An entry is `<root>/<digest>/folder/…` for a model that is a folder, `<root>/<digest>/file/<its name>`
@@ -26,8 +25,7 @@ class Store:
     """
 
     def __init__(self, root: Path) -> None:
-        self.root = root
-        self._shelf = Shelf(root)
+        super().__init__(root, "The model store")
         self._partials = Partials(root)
         self._remembered = Remembered(root)
 
@@ -91,63 +89,18 @@ class Store:
         entry = self.root / digest
         return next((entry / FILE).iterdir(), entry) if (entry / FILE).is_dir() else entry / FOLDER
 
-    def unnamed(self, keep: Set[str]) -> set[str]:
-        """The digests of the models that are here and not in `keep`."""
-        return self._shelf.keys() - keep
-
-    def untouched(self, keep: Set[str], untouched_s: float) -> list[Path]:
-        """Where models lie that nobody names in `keep` and nobody touched for so many seconds."""
-        return self._shelf.untouched(keep, untouched_s)
-
-    def remove(self, entry: Path, untouched_s: float) -> bool:
-        """Remove one of those, unless somebody has touched it since; whether it is gone.
-
-        Raises:
-            StateDirectoryUnusable: the store cannot be written.
-        """
-        with self._writing():
-            return self._shelf.remove(entry.name, untouched_s)
-
     def broken_off(self, untouched_s: float) -> list[Path]:
         """Where copies and half-fetched models lie that nobody makes any more."""
-        return [*self._shelf.broken_off(untouched_s), *self._partials.broken_off(untouched_s)]
-
-    def remove_broken_off(self, unfinished: Path, untouched_s: float) -> None:
-        """Remove one of those, unless somebody makes it."""
-        remove_if_abandoned(unfinished, max(untouched_s, UNLOCKED_S))
+        return [*super().broken_off(untouched_s), *self._partials.broken_off(untouched_s)]
 
     def collect(self, keep: Set[str], untouched_s: float = UNTOUCHED_S) -> set[str]:
-        """Remove the models that nobody names in `keep` and nobody touched for so many seconds, and broken-off copies.
-
-        Returns:
-            The digests of the models that were removed.
-
-        Raises:
-            StateDirectoryUnusable: the store cannot be written.
-        """
+        """As for all that is shelved; and what was half fetched, and what is remembered of models that are gone."""
         with self._writing():
             self._partials.collect()
             self._remembered.forget(self.has)
-            return self._shelf.collect(keep, untouched_s)
+        return super().collect(keep, untouched_s)
 
     def _keep(self, entry: Path, digest: str) -> None:
         if not self._shelf.touch(digest):
             self._shelf.put(entry, digest)
             fsync(self.root)
-
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise self._unusable(error) from None
-
-    def _unusable(self, error: OSError) -> DeployerError:
-        if passes(error):
-            what = f"The model store {self.root} cannot be written just now: {error.strerror}."
-            return EngineUnavailable(what, hint=AGAIN)
-        if error.errno in (ENOSPC, EDQUOT, EFBIG):
-            hint = "Free some space on its disk, then try again."
-        else:
-            hint = "Make it writable for this user, or name another state directory."
-        return StateDirectoryUnusable(f"The model store {self.root} cannot be written: {error.strerror}.", hint=hint)

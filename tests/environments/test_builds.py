@@ -241,7 +241,7 @@ def test_what_nobody_has_used_of_late_is_found_and_removed_when_asked_for(
     found = environments.untouched(set(), 50)
     assert found == [environments.root / older] and environments.untouched({older}, 50) == []
     assert environments.has(older), "which touches it"
-    assert not environments.remove_untouched(found[0], 50) and environments.remove_untouched(found[0], 0)
+    assert not environments.remove(found[0], 50) and environments.remove(found[0], 0)
     assert left_in(environments) == {newer}
 
 
