@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from deployer.errors import AccessDenied, InvalidConfig, ModelNotFound, SourceUnavailable, Unsupported
-from deployer.sources.tracking import Located, look
+from deployer.leftovers import size_of
+from deployer.sources.tracking import Located, _has, look
 from deployer.sources.watch import Watch
 from deployer.store import Store
 from tests.sources.conftest import BIN, content_of, impatient, left_in
@@ -235,6 +236,15 @@ def test_a_uri_that_names_no_model_says_how_to_write_one(uri: str, store: Store,
     with pytest.raises(InvalidConfig) as refused:
         store.add(uri)
     assert "models:/name@alias" in refused.value.hint
+
+
+def test_a_file_that_is_renamed_while_it_is_measured_is_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Path, "is_file", lambda path: True)
+    monkeypatch.setattr(os, "walk", lambda folder: [(str(folder), [], ["renamed"])])
+    assert not _has(tmp_path / "renamed", 5)
+    assert size_of(tmp_path) == 0
 
 
 def test_a_tracking_server_that_is_not_there_is_told(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
