@@ -5,7 +5,7 @@ from urllib.parse import unquote_plus
 
 from deployer.errors import InvalidConfig
 
-OF_URI = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(//|\\\\|(?![/\\]))([^/\\?#]*)")
+OF_URI = re.compile(r"([^/\\:?#]+):(//|\\\\|(?![/\\]))([^/\\?#]*)")
 WITH_AT = {"hf", "models", "runs"}
 """The schemes in which a revision or an alias stands after an @."""
 
@@ -13,7 +13,7 @@ SECRET_NAME = re.compile(r".*(signature|token|password|passwd|secret|apikey|acce
 SECRET_NAMES = {"sig", "auth", "jwt", "pwd", "sas", "credential", "credentials"}
 HINT = (
     "Leave them out, and name them by reference in the config's `credentials`; for http and https that is a whole "
-    "Authorization header in MODEL_DEPLOYER_HTTP_AUTHORIZATION."
+    "Authorization header in MODEL_DEPLOYER_HTTP_AUTHORIZATION. A path that looks like a URI begins with ./."
 )
 
 
@@ -25,9 +25,7 @@ def require_no_credentials(uri: str) -> None:
     """
     match = OF_URI.match(uri)
     if match and (_holds_user(match[1].lower(), match[3]) or any(map(_is_secret, _parameters(uri)))):
-        raise InvalidConfig(
-            f"The model URI, which begins with {match[1]}:, holds credentials; they would be stored with it.", hint=HINT
-        )
+        raise InvalidConfig("The model URI holds credentials; they would be stored with it.", hint=HINT)
 
 
 def _holds_user(scheme: str, authority: str) -> bool:

@@ -25,6 +25,8 @@ WITH_CREDENTIALS = [
     f"file://me:{SECRET}@host/w",
     f"ftp://me:{SECRET}@host/w",
     f"me:{SECRET}@host",
+    f"{SECRET}:x-oauth-basic@host/w",
+    f"my_name:{SECRET}@host/w",
     *(
         f"https://host/w?v=1&{name}={SECRET}"
         for name in (
