@@ -15,7 +15,7 @@ from tests.support.control_groups import CONTROLLER, Ground
 GROUNDS = control_groups.GROUNDS
 
 
-@pytest.fixture(params=GROUNDS)
+@pytest.fixture(params=control_groups.ON_EACH)
 def ground(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ground]:
     with GROUNDS[request.param](tmp_path) as made:
         yield made

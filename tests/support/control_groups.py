@@ -19,6 +19,7 @@ CONTROLLER = "hugetlb"
 LIMITS = {CONTROLLER: "hugetlb.2MB.max"}
 MARK = "user.delegate"
 ALONE_WITHIN_S = 60.0
+HOW_TO_HAVE_THEM = f"root on a kernel with control groups of version two can have its own, of {CONTROLLER}"
 
 
 @dataclass
@@ -153,6 +154,6 @@ def _can_be_had() -> bool:
         return False
 
 
-GROUNDS: dict[str, Callable[[Path], AbstractContextManager[Ground]]] = {"folders": laid}
-if _can_be_had():
-    GROUNDS["kernel"] = of_the_kernel
+GROUNDS: dict[str, Callable[[Path], AbstractContextManager[Ground]]] = {"folders": laid, "kernel": of_the_kernel}
+ON_EACH = ["folders", pytest.param("kernel", marks=pytest.mark.skipif(not _can_be_had(), reason=HOW_TO_HAVE_THEM))]
+MOST_REAL = "kernel" if _can_be_had() else "folders"

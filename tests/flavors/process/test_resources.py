@@ -20,7 +20,7 @@ from deployer.flavors.process.folder import WorkloadFolder
 from deployer.flavors.process.settings import ProcessSettings
 from deployer.processes import cgroup
 from tests.flavors.process.conftest import PYTHON, look, spec, started, until
-from tests.support.control_groups import GROUNDS
+from tests.support.control_groups import GROUNDS, MOST_REAL
 
 TELL = "import json, os; print(json.dumps([sorted(os.sched_getaffinity(0)), dict(os.environ)]), flush=True)"
 TELLS = (*PYTHON[:3], "-c", TELL)
@@ -190,13 +190,12 @@ def test_what_cannot_be_put_into_its_group_does_not_run(
     assert look(engine, workload.ref).phase is not Phase.RUNNING
 
 
-@pytest.mark.parametrize("ground", [name for name in GROUNDS if name == "kernel"] or list(GROUNDS))
 @pytest.mark.parametrize("by", ["its parent", "its deletion"])
 def test_a_group_goes_with_its_server(
-    engine: ProcessEngine, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ground: str, by: str
+    engine: ProcessEngine, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by: str
 ) -> None:
     """Also where its parent was killed together with it."""
-    with GROUNDS[ground](tmp_path) as here:
+    with GROUNDS[MOST_REAL](tmp_path) as here:
         monkeypatch.setattr(cgroup, "delegated", lambda controllers: here.base)
         monkeypatch.setattr(cgroup, "enable", lambda base, controllers: None)
         monkeypatch.setattr(resources, "_cpu_limit", lambda asked: {})
