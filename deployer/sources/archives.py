@@ -14,6 +14,7 @@ from typing import IO
 
 from deployer.errors import InvalidModel, StateDirectoryUnusable
 from deployer.sources import paths, tars
+from deployer.sources.answers import NOTHING_CHANGED
 from deployer.sources.remote import checked_place, is_left_out
 from deployer.sources.watch import Watch
 from deployer.words import size_in_words
@@ -66,7 +67,7 @@ def unpack(archive: Path, into: Path, watch: Watch) -> None:
             _settle(_model_in(staging), into, archive.name)
     except InvalidModel as error:
         what = error.what.replace(f"{staging.resolve()}/", "").replace(f"{staging}/", "")
-        raise InvalidModel(what, serving="Nothing was deployed; what serves now serves on.", hint=HINT) from None
+        raise InvalidModel(what, serving=NOTHING_CHANGED, hint=HINT) from None
     finally:
         shutil.rmtree(staging, ignore_errors=True)
 

@@ -16,6 +16,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 
 from deployer import digest
 from deployer.errors import ModelChanged, SourceUnavailable, Transient
+from deployer.sources.answers import NOTHING_CHANGED
 from deployer.sources.pace import Pace
 from deployer.sources.remote import RemoteFile
 from deployer.sources.watch import Watch
@@ -136,7 +137,7 @@ class Target:
                 self.path.unlink()
                 raise ModelChanged(
                     f"{self.file.place} has the {name} {found} and should have {expected}.",
-                    serving="Nothing was deployed; what serves now serves on.",
+                    serving=NOTHING_CHANGED,
                     hint="Deploy again; if it stays so, put the file there anew.",
                 )
         return digest.line(self.file.place, self.here, self._hashes["sha256"].hexdigest())
@@ -205,6 +206,6 @@ def changed(what: str) -> ModelChanged:
     """It became another one under way."""
     return ModelChanged(
         f"{what} was changed while it was fetched.",
-        serving="Nothing was deployed; what serves now serves on.",
+        serving=NOTHING_CHANGED,
         hint="Deploy again once nobody writes there any more.",
     )

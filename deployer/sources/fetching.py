@@ -15,6 +15,7 @@ from typing import Any
 
 from deployer import errors, secrets
 from deployer.errors import DeployerError, ModelError, SourceUnavailable
+from deployer.sources.answers import NOTHING_CHANGED
 from deployer.sources.remote import Brought
 from deployer.sources.watch import OnBytes, ignore, out_of_time
 
@@ -148,7 +149,7 @@ class Fetching:
     def _unavailable(self, why: str) -> SourceUnavailable:
         return SourceUnavailable(
             f"{self._uri} cannot be fetched: {why}.",
-            serving="Nothing was deployed; what serves now serves on.",
+            serving=NOTHING_CHANGED,
             hint="Try again; see whether its host can be reached from here, and whether this machine has memory left.",
         )
 
