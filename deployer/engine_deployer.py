@@ -1,19 +1,17 @@
 """The six methods, and what every engine deployer offers beside them, over an engine and a gateway."""
 
-from abc import abstractmethod
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import cached_property, partial
 from uuid import UUID
 
 from deployer import capabilities, provenance, registry
-from deployer.base import BaseModelDeployer
 from deployer.clear_up import ClearUp
-from deployer.config import ModelServerConfig, Resources
-from deployer.engine import Engine, KeepsLogs, Unreadable, unreadable_by
-from deployer.environments.store import Environments
+from deployer.config import ModelServerConfig
+from deployer.engine import KeepsLogs, Unreadable, unreadable_by
 from deployer.errors import InvalidRequest, ServerNotFound, Unsupported
-from deployer.gateway import Gateway, MeasuresTraffic, Traffic
+from deployer.flavor import Flavor
+from deployer.gateway import MeasuresTraffic, Traffic
 from deployer.prepare import Preparer
 from deployer.records.history import rollback_target
 from deployer.records.names import platform_name
@@ -29,12 +27,11 @@ from deployer.rollout.observe import Observer
 from deployer.rollout.platform import Platform
 from deployer.rollout.reconcile import Report, StepsByServer, reconcile
 from deployer.rollout.remember import history_of
-from deployer.rollout.steps import OnProgress, Progress, Step, ignore
+from deployer.rollout.steps import OnProgress, Progress, Step
 from deployer.rollout.view import Observed, ServerView
 from deployer.rollout.wait import Deadline
 from deployer.rollout.wish import Wish
 from deployer.server import ModelServer, State
-from deployer.store import Store
 
 FOUND_WITHIN_S = 2.0
 FOUND_RUNNING_WITHIN_S = 0.8
@@ -43,57 +40,8 @@ FOUND_RUNNING_WITHIN_S = 0.8
 LOG_TAIL_LINES = 15
 
 
-class EngineModelDeployer(BaseModelDeployer):
-    """Fulfils the contract with an engine, a gateway and a model store.
-
-    Attributes:
-        on_progress: called for each step, when it begins and when it is done; from several threads in reconcile.
-        token: reference to the token that callers of its servers must show; empty where they need none.
-        keep_models: how many revisions of each server keep their model's bytes.
-    """
-
-    on_progress: OnProgress = staticmethod(ignore)
-    keep_models: int = 3
-    token: str = ""
-
-    @property
-    @abstractmethod
-    def engine(self) -> Engine:
-        """What runs this flavor's workloads."""
-
-    @property
-    @abstractmethod
-    def gateway(self) -> Gateway:
-        """What gives its servers their URLs."""
-
-    @property
-    @abstractmethod
-    def store(self) -> Store:
-        """Where its models' bytes are."""
-
-    @property
-    def environments(self) -> Environments | None:
-        """Where its isolated Python environments are; None for a flavor that has none."""
-        return None
-
-    def check(self, config: ModelServerConfig) -> None:
-        """Refuse what this flavor cannot fulfil, before anything is touched.
-
-        Raises:
-            Unsupported: it cannot.
-        """
-        capabilities.require_one_replica(self.FLAVOR, config)
-        capabilities.require_memory_of_silence(self.FLAVOR, config, self.engine)
-        if config.resources:
-            self.check_resources(config.resources)
-
-    def check_resources(self, resources: Resources) -> None:
-        """Refuse what this flavor cannot give to a server of its own.
-
-        Raises:
-            Unsupported: it cannot.
-        """
-        raise capabilities.limits_nothing(self.FLAVOR)
+class EngineModelDeployer(Flavor):
+    """Fulfils the contract with an engine, a gateway and a model store."""
 
     def deploy_model(self, config: ModelServerConfig, replace: bool = False, timeout: int = 300) -> ModelServer:
         deadline = _deadline(timeout)

@@ -165,7 +165,7 @@ MUTATIONS = (
     ),
     Mutation(
         rule="A flavor that limits nothing refuses resources.",
-        file="deployer/engine_deployer.py",
+        file="deployer/flavor.py",
         old="            self.check_resources(config.resources)",
         new="            pass",
         seen_by=(f"{RESOURCE_TESTS}::test_a_flavor_that_limits_nothing_refuses_resources",),
