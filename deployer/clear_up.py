@@ -42,7 +42,7 @@ class ClearUp:
         if isinstance(self.engine, Sweeps):
             self.engine.sweep()
         models = registry.kept_digests(views, keep_models)
-        environments = registry.kept_environments(views, keep_models)
+        environments = registry.kept_environments(views, keep_models) if self.environments else set()
         if self._has_others(models, environments) and hides_names(self.engine):
             return
         self.store.collect(models)
