@@ -95,7 +95,7 @@ class Lifecycle:
             if deadline.passed:
                 raise LifecycleTimeout(
                     f"The server {uuid} was not deleted within {deadline.seconds:g} s.",
-                    hint="It is stopped, or about to be: delete it again, with force if it hangs.",
+                    hint="It hangs, or somebody wants it to run again: delete it again, with force if it hangs.",
                 )
 
     def _is_there(self, uuid: UUID) -> bool:

@@ -13,6 +13,7 @@ from uuid import UUID
 from deployer.config import ModelServerConfig
 from deployer.engine_deployer import EngineModelDeployer
 from deployer.errors import (
+    LifecycleTimeout,
     NothingToRollBackTo,
     RevisionRefused,
     RolloutTimeout,
@@ -254,6 +255,8 @@ class Delete:
                     yield "deleted, and stands"
             case ServerNotFound() if not self.force:
                 yield from _untrue_of_absence(told, self.uuid)
+            case LifecycleTimeout() if told.attempt.others_moved and told.server(self.uuid):
+                return  # Its time was over when it woke, and by then somebody wanted the server to run again.
             case error:
                 yield from _unexpected(told, error)
 

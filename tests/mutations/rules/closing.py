@@ -57,14 +57,14 @@ MUTATIONS = (
         file="deployer/rollout/plan.py",
         old="for o in view.closed:",
         new="for o in view.workloads:",
-        seen_by=memory("03"),
+        seen_by=("tests/rollout/test_plan.py",),
     ),
     Mutation(
         rule="A closed revision that runs is stopped.",
         file="deployer/rollout/plan.py",
         old="if o.runs:",
         new="if False:",
-        seen_by=memory("03"),
+        seen_by=("tests/rollout/test_plan.py",),
     ),
     Mutation(
         rule="Closed revisions that do not run are removed.",

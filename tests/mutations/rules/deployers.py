@@ -187,7 +187,7 @@ MUTATIONS = (
         file="deployer/rollout/view.py",
         old="return self.target is not None and self.target.workload.wanted is Wanted.STOPPED",
         new="return any(o.workload.wanted is Wanted.STOPPED for o in self.open)",
-        seen_by=memory("08_a_deploy_to_a_stopped"),
+        seen_by=("tests/rollout/test_plan.py",),
     ),
     Mutation(
         rule="Of a stopped server nothing is healed or routed.",
