@@ -160,6 +160,8 @@ def test_files_that_are_not_ours_are_set_aside_before_it_starts(
     make_gateway: MakeGateway, tmp_path: Path, serve: Serve
 ) -> None:
     gateway = make_gateway(tmp_path / "own")
+    gateway.ensure()
+    gateway.shutdown()
     gateway.write("churn", (serve(1),), 1, "")
     routes = tmp_path / "own" / "routes"
     (routes / "broken.yml").write_text("http: [")

@@ -194,6 +194,8 @@ class Stop:
                         yield f"stopped, and is {server and server.state}"
             case ServerNotFound():
                 yield from _untrue_of_absence(told, self.uuid)
+            case LifecycleTimeout() if _ran_out_of_time(told, self.uuid):
+                return
             case error:
                 yield from _unexpected(told, error)
 
@@ -255,8 +257,8 @@ class Delete:
                     yield "deleted, and stands"
             case ServerNotFound() if not self.force:
                 yield from _untrue_of_absence(told, self.uuid)
-            case LifecycleTimeout() if told.attempt.others_moved and told.server(self.uuid):
-                return  # Its time was over when it woke, and by then somebody wanted the server to run again.
+            case LifecycleTimeout() if _ran_out_of_time(told, self.uuid):
+                return
             case error:
                 yield from _unexpected(told, error)
 
@@ -337,6 +339,11 @@ def _closed(told: Told, made: Made) -> bool:
         made.closed = made.closed or "its caller was told so"
         return True
     return False
+
+
+def _ran_out_of_time(told: Told, uuid: UUID) -> bool:
+    """Whether its deployer stood still, or its calls were late, and the server is there as the error says."""
+    return (told.attempt.others_moved or told.attempt.late) and told.server(uuid) is not None
 
 
 def _untrue_of_absence(told: Told, uuid: UUID) -> Iterator[str]:

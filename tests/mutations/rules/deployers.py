@@ -223,6 +223,7 @@ MUTATIONS = (
         old="self.stop(uuid, deadline, force)",
         new="pass",
         seen_by=memory(9),
+        hangs=True,
     ),
     Mutation(
         rule="A delete removes the highest revision last.",

@@ -275,7 +275,7 @@ MUTATIONS = (
         file="deployer/rollout/plan.py",
         old="elif o.ready and view.route.address_of(o.revision) != o.workload.address:",
         new="elif False:",
-        seen_by=memory("08_a_stopped_server"),
+        seen_by=("tests/rollout/test_plan.py",),
     ),
     Mutation(
         rule="Ports are unique over our records.",

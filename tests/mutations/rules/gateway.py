@@ -39,7 +39,7 @@ MUTATIONS = (
         file=TRAEFIK,
         old="while not self._routes_by(server, tag):",
         new="while False:",
-        seen_by=process("15_at_full_speed"),
+        seen_by=("tests/gateways/test_traefik.py::test_from_the_acknowledgement_on_every_answer_is_the_new_revisions",),
     ),
     Mutation(
         rule="Acknowledged is a service whose name carries the tag.",

@@ -85,6 +85,7 @@ MUTATIONS = (
         old="if found.view and found.view.unreadable:",
         new="if False:",
         seen_by=memory("24_a_server_that_only"),
+        hangs=True,
     ),
     Mutation(
         rule="The route to what came during a delete and cannot be read outlives it.",

@@ -12,14 +12,14 @@ MUTATIONS = (
         file=STRATEGIES,
         old='yield _step(Action.START, target, f"revision {target.revision} is wanted")',
         new="yield until_it_listens(target)",
-        seen_by=memory("36_a_deploy_whose_deployer_was_killed"),
+        seen_by=("tests/rollout/test_plan.py",),
     ),
     Mutation(
         rule="A rollout in progress is helped: what is ready is routed.",
         file=STRATEGIES,
         old='yield route_when_settled(target, f"revision {target.revision} is ready")',
         new="yield until_it_listens(target)",
-        seen_by=memory("03"),
+        seen_by=("tests/rollout/test_plan.py",),
     ),
     Mutation(
         rule="What ended before it was ready is closed with its cause.",
