@@ -4,7 +4,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from deployer.errors import RolloutTimeout, Transient
@@ -32,10 +32,8 @@ class Partials:
         shared = hashlib.sha256(f"{uri}\0{version}".encode()).hexdigest()
         for key in (shared, own) if version else (own,):
             folder = self._root / f"{PARTIAL}{key[:40]}"
-            folder.mkdir(parents=True, exist_ok=True)
-            os.utime(folder)
-            with locked(folder, PATIENCE_S) as held:
-                if held is not None:
+            with self._claimed(folder) as mine:
+                if mine:
                     yield from self._used(folder, kept=key == shared)
                     return
 
@@ -47,6 +45,19 @@ class Partials:
         """Remove what nobody has gone on with for a day."""
         for folder in self._all():
             remove_if_abandoned(folder, KEPT_S)
+
+    @contextmanager
+    def _claimed(self, folder: Path) -> Iterator[bool]:
+        """Whether it is ours: whoever had it before may be done meanwhile, and have removed it at any line."""
+        with ExitStack() as stack:
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                os.utime(folder)
+                held = stack.enter_context(locked(folder, PATIENCE_S))
+                mine = held is not None and os.path.samestat(os.fstat(held), folder.stat())
+            except FileNotFoundError:
+                mine = False
+            yield mine
 
     def _all(self) -> list[Path]:
         return sorted(self._root.glob(f"{PARTIAL}*"))
