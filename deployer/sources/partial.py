@@ -28,14 +28,15 @@ class Partials:
 
         Without a version, or where somebody else is at it, it begins empty and goes in any case.
         """
-        own = hashlib.sha256(os.urandom(32)).hexdigest()
-        shared = hashlib.sha256(f"{uri}\0{version}".encode()).hexdigest()
-        for key in (shared, own) if version else (own,):
-            folder = self._root / f"{PARTIAL}{key[:40]}"
-            with self._claimed(folder) as mine:
+        if version:
+            shared = self._folder(f"{uri}\0{version}".encode())
+            with self._claimed(shared) as mine:
                 if mine:
-                    yield from self._used(folder, kept=key == shared)
+                    yield from self._used(shared, kept=True)
                     return
+        own = self._folder(os.urandom(32))
+        with self._made(own):
+            yield from self._used(own, kept=False)
 
     def broken_off(self, untouched_s: float) -> list[Path]:
         """Those that nobody is at, and nobody touched for so many seconds."""
@@ -46,18 +47,27 @@ class Partials:
         for folder in self._all():
             remove_if_abandoned(folder, KEPT_S)
 
+    def _folder(self, named_by: bytes) -> Path:
+        return self._root / f"{PARTIAL}{hashlib.sha256(named_by).hexdigest()[:40]}"
+
     @contextmanager
     def _claimed(self, folder: Path) -> Iterator[bool]:
         """Whether it is ours: whoever had it before may be done meanwhile, and have removed it at any line."""
         with ExitStack() as stack:
             try:
-                folder.mkdir(parents=True, exist_ok=True)
-                os.utime(folder)
-                held = stack.enter_context(locked(folder, PATIENCE_S))
+                held = stack.enter_context(self._made(folder))
                 mine = held is not None and os.path.samestat(os.fstat(held), folder.stat())
-            except FileNotFoundError:
+            except (FileExistsError, FileNotFoundError):
                 mine = False
             yield mine
+
+    @contextmanager
+    def _made(self, folder: Path) -> Iterator[int | None]:
+        """The descriptor that holds its lock; None where another has it."""
+        folder.mkdir(parents=True, exist_ok=True)
+        os.utime(folder)
+        with locked(folder, PATIENCE_S) as held:
+            yield held
 
     def _all(self) -> list[Path]:
         return sorted(self._root.glob(f"{PARTIAL}*"))

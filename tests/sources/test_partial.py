@@ -45,6 +45,11 @@ def test_so_has_who_finds_it_removed_as_he_takes_it(call: str, tmp_path: Path, m
         assert removed and work.is_dir()
 
 
+def test_a_root_that_can_never_be_made_is_told_as_such() -> None:
+    with pytest.raises(FileNotFoundError), Partials(Path("/proc/nowhere/models")).work(URI, VERSION):
+        pass
+
+
 def _until_open_twice(folder: Path) -> None:
     deadline = time.monotonic() + 20
     while sum(link.resolve() == folder for link in Path("/proc/self/fd").iterdir()) < 2:
