@@ -11,9 +11,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from deployer.flavors.process.directory import default_state_directory
 from deployer.flavors.process.settings import ProcessSettings
 from deployer.ports import free_port
+from deployer.state_directory import default_state_directory
 from tests.docs.reader import Reader
 from tests.prefect_server.fixtures import PrefectServer, running_server, until_closed
 from tests.support.certificates import issue

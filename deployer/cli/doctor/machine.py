@@ -11,11 +11,11 @@ from deployer.cli.doctor.finding import Finding, fail, info, ok, warn
 from deployer.cli.session import Session
 from deployer.cli.tables import size
 from deployer.flavors.process.deployer import ProcessModelDeployer
-from deployer.flavors.process.directory import HINT, file_system, is_on_network, place_of, usable_state_directory
 from deployer.gateways.traefik import DEFAULT_PORT
 from deployer.gateways.traefik_settings import Address
 from deployer.ports import LOOPBACK, can_be_bound, is_taken
 from deployer.processes import cgroup
+from deployer.state_directory import HINT, file_system, is_on_network, place_of, usable_state_directory
 
 NEEDED = {"cpu", "memory"}
 VERSION = re.compile(r"^Version:\s+v?(\S+)", re.MULTILINE)

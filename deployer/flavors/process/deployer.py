@@ -1,6 +1,6 @@
 """The process flavor: model servers as processes of this machine, behind a Traefik of their own."""
 
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
@@ -9,12 +9,12 @@ from deployer.config import Resources
 from deployer.engine_deployer import EngineModelDeployer
 from deployer.environments.store import Environments
 from deployer.flavors.process import gpus
-from deployer.flavors.process.directory import usable_state_directory
 from deployer.flavors.process.engine import ProcessEngine
 from deployer.flavors.process.resources import Devices, require_possible
 from deployer.flavors.process.settings import ProcessSettings
+from deployer.gateways.on_host import host_gateway
 from deployer.gateways.traefik import TraefikGateway
-from deployer.gateways.traefik_certificate import Certificate
+from deployer.state_directory import usable_state_directory
 from deployer.store import Store
 
 
@@ -58,16 +58,7 @@ class ProcessModelDeployer(EngineModelDeployer):
 
     @cached_property
     def gateway(self) -> TraefikGateway:
-        asked = self._settings
-        return TraefikGateway(
-            self.state_dir / "gateway",
-            asked.gateway_port,
-            asked.traefik,
-            bind=asked.bind or None,
-            token=partial(secrets.resolved, "the gateway's token", asked.token) if asked.token else None,
-            certificate=_certificate(asked),
-            url_host=asked.url_host or None,
-        )
+        return host_gateway(self.state_dir / "gateway", self._settings)
 
     @cached_property
     def store(self) -> Store:
@@ -76,10 +67,3 @@ class ProcessModelDeployer(EngineModelDeployer):
     @cached_property
     def environments(self) -> Environments:
         return Environments(self.state_dir / "environments")
-
-
-def _certificate(asked: ProcessSettings) -> Certificate | None:
-    if asked.certificate is None or asked.certificate_key is None:
-        return None
-    certificate, key = (path.expanduser().absolute() for path in (asked.certificate, asked.certificate_key))
-    return Certificate(certificate, key)

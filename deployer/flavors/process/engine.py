@@ -15,10 +15,11 @@ from deployer.errors import EngineError, EngineUnavailable, ModelGone, WorkloadE
 from deployer.flavors.process import gpus, resources
 from deployer.flavors.process.environment import first_in_path, no_environment, of_server, places
 from deployer.flavors.process.folder import RECORD, NotReadable, WorkloadFolder, new_workload
-from deployer.flavors.process.probe import Prober, probe_all
+from deployer.flavors.process.probe import Prober
 from deployer.flavors.process.refusals import looked_at, not_claimed, refusals
 from deployer.leftovers import Leftovers, lies_untouched
 from deployer.ports import free_ports
+from deployer.probing import probe_all
 from deployer.processes import cgroup
 from deployer.processes.held import STABLE_S
 from deployer.processes.instructions import Outcome

@@ -11,9 +11,9 @@ import pytest
 
 from deployer.engine import Health, Wanted
 from deployer.errors import DeployerError, EngineUnavailable, Transient
-from deployer.flavors.process.directory import usable_state_directory
 from deployer.flavors.process.engine import ProcessEngine
 from deployer.processes.passing import PASSING
+from deployer.state_directory import usable_state_directory
 from deployer.store import Store
 from tests.flavors.process.conftest import look, spec, started, until
 

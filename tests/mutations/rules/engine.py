@@ -251,10 +251,10 @@ MUTATIONS = (
     ),
     Mutation(
         rule="A state directory on a network file system is refused.",
-        file="deployer/flavors/process/directory.py",
+        file="deployer/state_directory.py",
         old="if is_on_network(kind := file_system(directory)):",
         new="if False:",
-        seen_by=("tests/flavors/process/test_directory.py::test_a_state_directory_on_one_is_an_error_that_says_so",),
+        seen_by=("tests/test_state_directory.py::test_a_state_directory_on_one_is_an_error_that_says_so",),
     ),
     Mutation(
         rule="A workload keeps its port for life.",

@@ -138,7 +138,7 @@ MUTATIONS = (
     ),
     Mutation(
         rule="A full disk can still be looked at.",
-        file="deployer/flavors/process/directory.py",
+        file="deployer/state_directory.py",
         old="if error.errno in (errno.ENOSPC, errno.EDQUOT):",
         new="if False:",
         seen_by=process("32_what_stands_on"),

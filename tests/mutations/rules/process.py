@@ -153,6 +153,6 @@ MUTATIONS = (
         file=DIRECTORY,
         old="except (RuntimeError, ValueError) as error:",
         new="except KeyError as error:",
-        seen_by=("tests/flavors/process/test_directory.py::test_what_is_no_path_is_an_error_that_says_what_to_do",),
+        seen_by=("tests/test_state_directory.py::test_what_is_no_path_is_an_error_that_says_what_to_do",),
     ),
 )

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from deployer import state_directory
 from deployer.errors import StateDirectoryUnusable
-from deployer.flavors.process import directory
-from deployer.flavors.process.directory import TRIAL, file_system, is_on_network, usable_state_directory
+from deployer.state_directory import TRIAL, file_system, is_on_network, usable_state_directory
 
 
 def test_it_is_made_for_its_user_alone(tmp_path: Path) -> None:
@@ -56,7 +56,7 @@ def test_network_file_systems_are_refused(kind: str) -> None:
 
 
 def test_a_state_directory_on_one_is_an_error_that_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(directory, "file_system", lambda path: "nfs4")
+    monkeypatch.setattr(state_directory, "file_system", lambda path: "nfs4")
     with pytest.raises(StateDirectoryUnusable, match="network file system \\(nfs4\\)"):
         usable_state_directory(tmp_path)
 
