@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from deployer import state_directory as directory
 from deployer.cli.doctor import machine
 from deployer.cli.doctor.examine import examine
 from deployer.cli.doctor.finding import Finding, Status
@@ -37,7 +38,7 @@ def test_one_that_is_there_is_tried_and_left_as_it_is(tmp_path: Path) -> None:
 def test_a_network_file_system_is_refused_with_the_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, made: bool
 ) -> None:
-    for module in (state_directory, machine):
+    for module in (directory, machine):
         monkeypatch.setattr(module, "file_system", lambda path: "nfs4")
     finding = found("state", tmp_path if made else tmp_path / "state")
     assert finding.status is Status.FAIL

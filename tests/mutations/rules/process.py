@@ -2,9 +2,8 @@
 
 from tests.mutations.mutation import Mutation
 
-ENGINE, WORKLOAD_FOLDER, PROBE, DIRECTORY = (
-    f"deployer/flavors/process/{name}.py" for name in ("engine", "folder", "probe", "directory")
-)
+ENGINE, WORKLOAD_FOLDER = (f"deployer/flavors/process/{name}.py" for name in ("engine", "folder"))
+PROBING, DIRECTORY = "deployer/probing.py", "deployer/state_directory.py"
 FILES, FOLDER, HELD, PARENT, STARTER = (
     f"deployer/processes/{name}.py" for name in ("files", "folder", "held", "parent", "starter")
 )
@@ -25,7 +24,7 @@ MUTATIONS = (
     ),
     Mutation(
         rule="Whatever befalls a probe becomes its answer.",
-        file=PROBE,
+        file=PROBING,
         old="except Exception as error:",
         new="except KeyError as error:",
         seen_by=(f"{PASSING_TESTS}::test_whatever_befalls_a_probe_becomes_its_answer_at_once",),
