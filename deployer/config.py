@@ -10,6 +10,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 MAX_NAME = 255
 GPUS_SEEN = "CUDA_VISIBLE_DEVICES"
 MAX_CONFIG_BYTES = 16 * 1024
+MEMORY_UNITS = {
+    **{"k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12},
+    **{"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40},
+}
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 SECRET_REFERENCE = re.compile(r"(env:[A-Za-z_][A-Za-z0-9_]*|file:/.+|prefect:[^/]+/.+|kubernetes:[^/]+/.+)")
 IN_FORMS = {"type": "string", "pattern": f"^{SECRET_REFERENCE.pattern}$"}
@@ -136,6 +140,12 @@ class Resources(Section):
     )
     gpu: int = Field(default=0, ge=0, title="GPUs", description="How many GPUs it has for itself.")
 
+    @property
+    def memory_bytes(self) -> int | None:
+        """Its memory in bytes; None where it has no limit."""
+        number = self.memory.rstrip("kKMGTi")
+        return int(number) * MEMORY_UNITS.get(self.memory[len(number) :], 1) if number else None
+
 
 class Command(Section):
     """A command line of the user's own that serves HTTP; used by the runtime `command`."""
@@ -151,6 +161,26 @@ class Command(Section):
     )
     prediction_path: str = Field(
         default="/", pattern="^/", title="Prediction path", description="HTTP path that takes prediction requests."
+    )
+
+
+class Docker(Section):
+    """The container; used by the flavor docker."""
+
+    image: str = Field(
+        default="",
+        pattern="^[^\\s]*$",
+        title="Image",
+        description="The image that serves the model, pulled where the engine lacks it; the deployer's own setting, "
+        "the runtime's, or one built for the model when empty.",
+    )
+    port: int | None = Field(
+        default=None,
+        ge=1,
+        le=65535,
+        title="Port",
+        description="The port that the server listens on in its container, which {port} and PORT say too; the "
+        "runtime's, or the only one that the image exposes, when empty.",
     )
 
 
@@ -220,6 +250,9 @@ class ModelServerConfig(BaseModel):
     )
     command: Command | None = Field(
         default=None, title="Command", description="The command line, for the runtime named command."
+    )
+    docker: Docker | None = Field(
+        default=None, title="Docker", description="The container, for the flavor named docker."
     )
 
     @model_validator(mode="after")

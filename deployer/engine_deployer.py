@@ -201,7 +201,7 @@ class EngineModelDeployer(Flavor):
 
     @cached_property
     def _preparer(self) -> Preparer:
-        return Preparer(self.store, self.check, self._access, self._tell, self.environments)
+        return Preparer(self.store, self.check, self._access, self._tell, self.environments, self.images)
 
     def _find(self, uuid: UUID) -> ServerView:
         return of_uuid(uuid, self._observer.read_all())

@@ -18,6 +18,7 @@ DeployerError
 │   ├── ModelGone
 │   │   └── EnvironmentGone      never reaches a caller: it is built again
 │   ├── EnvironmentMismatch
+│   ├── ImageUnusable
 │   └── EnvironmentFailed
 ├── ServerNotFound
 ├── ServerAlreadyExists
@@ -125,6 +126,10 @@ class EnvironmentGone(ModelGone):
 
 class EnvironmentMismatch(ModelError):
     """The model's requirements are not met where it would be served."""
+
+
+class ImageUnusable(ModelError):
+    """The container image cannot be had, or does not run where it would serve."""
 
 
 class EnvironmentFailed(ModelError):

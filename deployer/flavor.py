@@ -8,6 +8,7 @@ from deployer.config import ModelServerConfig, Resources
 from deployer.engine import Engine
 from deployer.environments.store import Environments
 from deployer.gateway import Gateway
+from deployer.images import Images
 from deployer.rollout.steps import OnProgress, ignore
 from deployer.store import Store
 
@@ -43,6 +44,11 @@ class Flavor(BaseModelDeployer):
     @property
     def environments(self) -> Environments | None:
         """Where its isolated Python environments are; None for a flavor that has none."""
+        return None
+
+    @property
+    def images(self) -> Images | None:
+        """Where its container images are; None for a flavor that has none."""
         return None
 
     def check(self, config: ModelServerConfig) -> None:

@@ -1,5 +1,6 @@
 """What is done before a rollout: the config checked, the model's bytes fetched and pinned."""
 
+import dataclasses
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from deployer.config import ModelServerConfig, Provenance
 from deployer.environments.prepare import EnvironmentPreparer, build_step
 from deployer.environments.store import Environments
 from deployer.errors import ModelError, ModelGone
+from deployer.images import Images
 from deployer.records.record import Environment, HistoryEntry, Record
 from deployer.rollout.steps import Action, OnProgress, Progress, Step
 from deployer.rollout.wait import UNLIMITED, Deadline
@@ -27,7 +29,7 @@ class Preparer:
     Args:
         check: refuses what the flavor cannot fulfil.
         access: the gateway's entry of the token that callers must show.
-        environments: None where the flavor has none.
+        environments, images: None where the flavor has none.
     """
 
     def __init__(
@@ -37,12 +39,14 @@ class Preparer:
         access: Callable[[ModelServerConfig], str],
         on_progress: OnProgress,
         environments: Environments | None = None,
+        images: Images | None = None,
     ) -> None:
         self._store = store
         self._check = check
         self._access = access
         self._tell = on_progress
         self._environments = EnvironmentPreparer(environments, on_progress)
+        self._images = images
 
     def new(self, config: ModelServerConfig, replace: bool, deadline: Deadline) -> Wish:
         """A wish for what the config says, its model fetched now, its environment built.
@@ -59,6 +63,10 @@ class Preparer:
         wish = self.planned(config, replace, deadline)
         if wish.environment:
             self._build(wish.environment, wish.config, wish.digest, deadline)
+        if self._images:
+            model = self._store.path(wish.digest)
+            image = self._images.choose(wish.config, wish.launch, model, self._tell, deadline)
+            wish = dataclasses.replace(wish, image=image)
         return wish
 
     def steps(self, wish: Wish) -> list[Step]:
@@ -97,9 +105,14 @@ class Preparer:
             EnvironmentFailed, RolloutTimeout: its environment was gone, and cannot be built again.
         """
         self._bring_back(entry.number, entry.config, entry.digest, entry.environment, deadline)
-        return self._wish(
+        wish = self._wish(
             entry.config, entry.digest, request_id, cause, entry.environment, uuid=uuid, origin=entry.origin
         )
+        if self._images is None or entry.image is None:
+            return wish
+        model = self._store.path(entry.digest)
+        image = self._images.bring_back(entry.image, entry.config, model, self._tell, deadline)
+        return dataclasses.replace(wish, image=image)
 
     def build_again(self, record: Record, deadline: Deadline) -> None:
         """Build the environment of a revision if it has one that is gone.

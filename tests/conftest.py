@@ -3,7 +3,7 @@
 import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -34,6 +34,32 @@ def _process() -> str:
     return "" if traefik else "run `make setup`, which brings Traefik"
 
 
+def _docker() -> str:
+    from deployer.errors import DeployerError
+    from deployer.flavors.docker.connection import Connection
+    from deployer.flavors.docker.refusals import refusals
+    from deployer.testing.docker import BASE_IMAGE, USUAL_BASE_IMAGE
+
+    connection, image = Connection(), os.environ.get(BASE_IMAGE) or USUAL_BASE_IMAGE
+    try:
+        with refusals("it was asked"):
+            there = connection.api.images(name=image)
+    except DeployerError as error:
+        return error.hint
+    return "" if there else f"pull {image}, or name another image with Python in it: {BASE_IMAGE}"
+
+
+@pytest.fixture(scope="session")
+def docker_engine() -> Iterator[None]:
+    """The engine that all tests of Docker share, one after the other; nothing of theirs is on it afterwards."""
+    if advice := _docker():
+        pytest.skip(f"no Docker engine with a base image: {advice}")
+    from deployer.testing.docker import remove_what_tests_share
+
+    yield
+    remove_what_tests_share()
+
+
 settings.register_profile(
     "fast",
     max_examples=150,
@@ -47,7 +73,7 @@ settings.register_profile("long", settings.get_profile("fast"), max_examples=250
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fast"))
 
 
-HOW_TO_GET: dict[str, Callable[[], str]] = {"memory": _memory, "process": _process}
+HOW_TO_GET: dict[str, Callable[[], str]] = {"memory": _memory, "process": _process, "docker": _docker}
 """What to do to get each engine of this version; empty where it can be reached."""
 
 

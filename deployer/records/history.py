@@ -19,6 +19,7 @@ def entry_of(record: Record, outcome: Outcome, reason: str) -> HistoryEntry:
         outcome=outcome,
         reason=reason,
         environment=record.environment,
+        image=record.image,
     )
 
 

@@ -43,6 +43,20 @@ class Environment(Stored):
     needs: tuple[str, ...] = ()
 
 
+class Image(Stored):
+    """The container image of a revision.
+
+    Attributes:
+        reference: as it was asked for, or tagged when it was built.
+        id: what the engine calls that very image, whatever its reference means later.
+        port: on which its server listens.
+    """
+
+    reference: str
+    id: str
+    port: int
+
+
 class HistoryEntry(Stored):
     """One revision, as its successors remember it.
 
@@ -61,6 +75,7 @@ class HistoryEntry(Stored):
     outcome: Outcome = Outcome.PENDING
     reason: str = ""
     environment: Environment | None = None
+    image: Image | None = None
 
 
 class SupersededServer(Stored):
@@ -81,6 +96,7 @@ class Record(Stored):
         access: the gateway's entry of the token that callers must show; see `deployer.gateway.ChecksTokens`.
         history: up to ten earlier revisions, oldest first.
         environment: None where it is served by the interpreter that its launch names, if any.
+        image: None where it is no container.
     """
 
     version: Literal[1] = 1
@@ -100,6 +116,7 @@ class Record(Stored):
     access: str = ""
     history: tuple[HistoryEntry, ...] = ()
     environment: Environment | None = None
+    image: Image | None = None
 
     @property
     def server(self) -> str:

@@ -175,6 +175,7 @@ def _record(identity: Identity, wish: Wish) -> Record:
         access=wish.access,
         history=history_of(view) if view else (),
         environment=wish.environment,
+        image=wish.image,
     )
 
 

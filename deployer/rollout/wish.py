@@ -5,7 +5,7 @@ from uuid import UUID
 
 from deployer.config import ModelServerConfig
 from deployer.engine import Launch
-from deployer.records.record import Environment, Record
+from deployer.records.record import Environment, Image, Record
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,6 +17,7 @@ class Wish:
         uuid: the server to make a new revision of, whatever stands there; None: the config says which.
         origin: the revision whose config and bytes these are, None for the new one itself.
         environment: the isolated Python environment that it is served in, if any.
+        image: the container image that it is served by, if any.
     """
 
     config: ModelServerConfig
@@ -30,6 +31,7 @@ class Wish:
     uuid: UUID | None = None
     origin: int | None = None
     environment: Environment | None = None
+    image: Image | None = None
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,8 @@ class Trait(StrEnum):
     NO_STRANGERS = "no strangers"
     NO_DISK = "no disk"
     NO_SMALL_DISK = "no small disk"
+    DISK_OF_THE_ENGINE = "disk of the engine"
+    BYTES_STAY = "bytes stay"
     SILENCE_IS_FORGOTTEN = "silence is forgotten"
 
 
@@ -118,7 +120,7 @@ class HarnessWithStrangers(Harness, Protocol):
 
 
 class HarnessWithDisk(Harness, Protocol):
-    """One without the traits NO_DISK and NO_SMALL_DISK."""
+    """One without the traits NO_DISK, NO_SMALL_DISK and DISK_OF_THE_ENGINE."""
 
     def small_disk(self) -> SmallDisk:
         """A small disk, on which all stands that the platform keeps; asked for before anything is deployed."""

@@ -1,22 +1,18 @@
 """What a server may know of the machine: named here one by one, so that no secret of the deployer's reaches it."""
 
-import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from deployer.config import GPUS_SEEN, ModelServerConfig, Resources
+from deployer.config import GPUS_SEEN, ModelServerConfig
 from deployer.engine import Launch
 from deployer.errors import EnvironmentGone
+from deployer.runtimes.threads import thread_counts
 
 HARMLESS = frozenset(
     {"PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR"}
     | {"LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SSL_CERT_FILE", "SSL_CERT_DIR"}
     | {"CUDA_HOME", "CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES"}
-)
-THREAD_COUNTS = (
-    *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_MAX_THREADS"),
-    *("NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"),
 )
 HARMLESS_PREFIXES = ("LC_", "OMP_", "OPENBLAS_", "MKL_", "NUMEXPR_", "VECLIB_")
 
@@ -56,10 +52,3 @@ def places(model: Path, revision: int, python: Path | None) -> dict[str, str]:
     """What stands for `{name}` in its command and its environment."""
     filled = {"model": str(model), "revision": str(revision)}
     return filled | {"python": str(python)} if python else filled
-
-
-def thread_counts(resources: Resources | None) -> dict[str, str]:
-    """Those that fit; libraries would start a thread for each core of the machine."""
-    if resources is None or resources.cpu is None:
-        return {}
-    return dict.fromkeys(THREAD_COUNTS, str(math.ceil(resources.cpu)))

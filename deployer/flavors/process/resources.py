@@ -15,7 +15,6 @@ from deployer.flavors.process.gpus import chosen
 from deployer.processes import cgroup, locks
 from deployer.processes.instructions import NO_ROOM, Room
 
-UNITS = {"k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
 PERIOD_US, SHORTEST_US = 100_000, 1_000
 GUARD, GUARDED_FOR_S = ".gpus", 30.0
 Devices = Callable[[], Sequence[str]]
@@ -96,14 +95,9 @@ def _cpu_limit(resources: Resources) -> dict[str, str]:
 
 
 def _memory_limits(resources: Resources) -> dict[str, str]:
-    if not resources.memory:
+    if resources.memory_bytes is None:
         return {}
-    return {"memory.max": str(_bytes(resources.memory)), "memory.swap.max": "0"}
-
-
-def _bytes(amount: str) -> int:
-    number = amount.rstrip("kKMGTi")
-    return int(number) * UNITS.get(amount[len(number) :], 1)
+    return {"memory.max": str(resources.memory_bytes), "memory.swap.max": "0"}
 
 
 def _group_name(folder: Path) -> str:

@@ -6,6 +6,8 @@ ITS_OWN = "nobody but its own engine can put anything on its platform"
 KILLED_ALIKE = "whoever kills a deployer there kills the platform with it"
 NO_RECORD_ON_DISK = "its records are on no disk"
 ONLY_ROOT_ON_LINUX = "only root, on Linux, can mount a disk that is small enough to be filled"
+ITS_ENGINES_DISK = "its records are on its engine's disk, which a test of the flavor's own fills"
+BYTES_STAY = "what it runs has a copy of its model of its own, which goes with nothing that a deployer keeps"
 NO_ADDRESS = "nobody can answer there in the place of another"
 NO_MEMORY_OF_SILENCE = "nobody remembers there since when something does not answer, so a config may not ask for it"
 NO_NUMBERS = "nothing has a number there that somebody else could get"
@@ -43,6 +45,8 @@ NOT_APPLICABLE: dict[tuple[str, Trait], str] = {
     **{(test, Trait.ONE_PROCESS): KILLED_ALIKE for test in WITH_REAL_SIGNALS},
     **{(test, Trait.SILENCE_IS_FORGOTTEN): NO_MEMORY_OF_SILENCE for test in OF_WHAT_HANGS},
     **{(test, Trait.NO_DISK): NO_RECORD_ON_DISK for test in WITH_A_FULL_DISK},
+    **{(test, Trait.DISK_OF_THE_ENGINE): ITS_ENGINES_DISK for test in WITH_A_FULL_DISK},
+    ("test_20_what_dies_when_its_uri_holds_another_model_is_not_started_with_that", Trait.BYTES_STAY): BYTES_STAY,
     **{(test, Trait.NO_SMALL_DISK): ONLY_ROOT_ON_LINUX for test in WITH_A_FULL_DISK},
 }
 """By the scenario's test and the trait."""

@@ -15,10 +15,10 @@ from deployer.flavors.memory.settings import MemorySettings
 from deployer.flavors.process import resources
 from deployer.flavors.process.deployer import ProcessModelDeployer
 from deployer.flavors.process.engine import ProcessEngine
-from deployer.flavors.process.environment import THREAD_COUNTS
 from deployer.flavors.process.folder import WorkloadFolder
 from deployer.flavors.process.settings import ProcessSettings
 from deployer.processes import cgroup
+from deployer.runtimes.threads import THREAD_COUNTS
 from tests.flavors.process.conftest import PYTHON, look, spec, started, until
 from tests.support.control_groups import GROUNDS, MOST_REAL
 

@@ -1,0 +1,1 @@
+"""The docker flavor: model servers as containers of one engine."""

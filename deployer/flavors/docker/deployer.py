@@ -1,0 +1,81 @@
+"""The docker flavor: model servers as containers, behind a Traefik of their own."""
+
+import hashlib
+from functools import cached_property
+from pathlib import Path
+from typing import ClassVar
+
+from deployer import secrets
+from deployer.config import ModelServerConfig, Resources
+from deployer.engine_deployer import EngineModelDeployer
+from deployer.flavors.docker.connection import USUAL, Connection
+from deployer.flavors.docker.engine import DockerEngine
+from deployer.flavors.docker.images import DockerImages
+from deployer.flavors.docker.network import Network
+from deployer.flavors.docker.possible import require_possible
+from deployer.flavors.docker.settings import DockerSettings
+from deployer.gateways.on_host import host_gateway
+from deployer.gateways.traefik import TraefikGateway
+from deployer.state_directory import usable_state_directory
+from deployer.store import Store
+
+DEFAULT_PORT = 8401
+
+
+class DockerModelDeployer(EngineModelDeployer):
+    """Serves models as containers of one engine; all that it knows of them stands in their labels."""
+
+    FLAVOR: ClassVar[str] = "docker"
+    SETTINGS = DockerSettings
+
+    def __init__(self, settings: DockerSettings) -> None:
+        self._settings = settings
+        self.keep_models = settings.keep_models
+        self.token = settings.token
+
+    @property
+    def settings(self) -> DockerSettings:
+        """What it was made with."""
+        return self._settings
+
+    def check(self, config: ModelServerConfig) -> None:
+        self.connection.require_here()
+        super().check(config)
+
+    def check_resources(self, resources: Resources) -> None:
+        require_possible(resources, self.connection)
+
+    @cached_property
+    def connection(self) -> Connection:
+        """The engine's API."""
+        folder = self._settings.tls_folder
+        return Connection(self._settings.docker_host, folder.expanduser().absolute() if folder else None)
+
+    @cached_property
+    def state_dir(self) -> Path:
+        """Where routes and fetched models stand: a folder of its own for each engine.
+
+        Raises:
+            StateDirectoryUnusable: it cannot be written, or lies where locks do not hold.
+        """
+        url = self.connection.url
+        name = "local" if url == USUAL else hashlib.sha256(url.encode()).hexdigest()[:12]
+        directory = usable_state_directory(self._settings.state_dir) / "docker" / name
+        return usable_state_directory(directory)
+
+    @cached_property
+    def engine(self) -> DockerEngine:
+        network = Network(self.connection, self._settings.subnet)
+        return DockerEngine(self.connection, network, self.store.path, secrets.resolve)
+
+    @cached_property
+    def gateway(self) -> TraefikGateway:
+        return host_gateway(self.state_dir / "gateway", self._settings, DEFAULT_PORT)
+
+    @cached_property
+    def store(self) -> Store:
+        return Store(self.state_dir / "models")
+
+    @cached_property
+    def images(self) -> DockerImages:
+        return DockerImages(self.connection, self._settings.image)
