@@ -53,6 +53,7 @@ class DockerHarness(ModelFolder, HttpHarness):
     traits: ClassVar[frozenset[Trait]] = frozenset(
         {Trait.NO_PIDS, Trait.NO_PORTS, Trait.DISK_OF_THE_ENGINE, Trait.BYTES_STAY}
     )
+    tries: ClassVar[int] = 1
     host: str = ""
     gateway_port: int = field(default_factory=free_port)
 

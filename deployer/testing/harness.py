@@ -42,6 +42,8 @@ class Harness(Protocol):
     """
 
     traits: ClassVar[frozenset[Trait]]
+    tries: ClassVar[int]
+    """How often each kill and each freeze with a real signal is tried: fewer where each takes long."""
 
     def deployer(self) -> EngineModelDeployer:
         """A new deployer over the platform, as another process or another day would have it.
@@ -138,6 +140,7 @@ class ModelFolder:
     root: Path
     settle_s: float = 0.3
     drain_s: float = 0.2
+    tries: ClassVar[int] = 3
 
     def config(self, answer: str, mode: str = "ok", **fields: Any) -> ModelServerConfig:
         """A config of the runtime `command`, with times that suit a test."""

@@ -16,7 +16,6 @@ from deployer.testing.invariants import violations
 from deployer.testing.operations import Act, End, Operation, Stage, calls_of
 from deployer.testing.victims import Strike, Victim
 
-TRIES = 3
 AT_ONCE, THREADS = 9, 4
 ABOUT_ALL = ("reconcile",)
 """Operations that are about all servers there are: only one can be tried at a time."""
@@ -36,11 +35,13 @@ class Points:
     Attributes:
         calls: that change something, as the operation makes them where nothing befalls it.
         changes: the names of those at which it is struck, in their order.
+        tries: how often each is tried.
     """
 
     operation: Operation
     calls: tuple[Call, ...]
     changes: tuple[str, ...]
+    tries: int
 
     @classmethod
     def of(cls, harness: Harness, operation: Operation) -> "Points":
@@ -48,7 +49,7 @@ class Points:
         _delete(harness, harness.deployer().find_model_server())
         left_out = (*CHANGES_NO_SERVER, *AS_IN_A_REPLACE.get(operation.name, ()))
         names = dict.fromkeys(call.name for call in calls)
-        return cls(operation, calls, tuple(name for name in names if name not in left_out))
+        return cls(operation, calls, tuple(name for name in names if name not in left_out), harness.tries)
 
     def kills(self) -> Iterator[list[Strike]]:
         """One before the first change and after each: what is left then is the same until the next one.
@@ -56,11 +57,11 @@ class Points:
         Each as often as it is tried; so many together as can be tried at once.
         """
         before_all = Strike(SIGKILL, self.changes[0])
-        return self._together([before_all, *(Strike(SIGKILL, call, after=True) for call in self.changes)], TRIES)
+        return self._together([before_all, *(Strike(SIGKILL, call, after=True) for call in self.changes)], self.tries)
 
-    def freezes(self, tries: int = TRIES) -> Iterator[list[Strike]]:
+    def freezes(self, tries: int | None = None) -> Iterator[list[Strike]]:
         """Before each: what wakes there acts on what it saw long ago."""
-        return self._together([Strike(SIGSTOP, call) for call in self.changes], tries)
+        return self._together([Strike(SIGSTOP, call) for call in self.changes], tries or self.tries)
 
     def passed(self, call: str, strike: Strike) -> bool:
         """Whether such a call was made when the strike fell."""
