@@ -9,7 +9,7 @@ from deployer.engine import Health, Phase, Readiness, Ref, Unreadable, Wanted, W
 from deployer.errors import EngineError, ImageUnusable, WorkloadExists
 from deployer.flavors.docker.connection import Connection
 from deployer.flavors.docker.container import USER, Container
-from deployer.flavors.docker.containers import Containers
+from deployer.flavors.docker.containers import POLICY, Containers
 from deployer.flavors.docker.marks import Marks
 from deployer.flavors.docker.models import Models
 from deployer.flavors.docker.network import NAME as NETWORK
@@ -46,8 +46,8 @@ class DockerEngine:
         self._models = Models(connection, model_path)
         self._notebook = Notebook(connection)
         self._containers = Containers(connection, self._notebook)
-        self._marks = Marks(self._containers, self._notebook)
         self._starts = Starts(self._containers, self._notebook, network)
+        self._marks = Marks(self._containers, self._notebook, self._starts)
 
     def list(self, server: str | None = None) -> list[Workload]:
         return self._containers.workloads(server)
@@ -96,9 +96,16 @@ class DockerEngine:
             raise EngineError(f"{ref} runs, so it is not deleted", hint="Stop it first.")
         notes = self._notebook.of(ref)
         if row:
+            if row.state == "restarting":
+                self._starts.end(row, 0)
             with gone_is_fine(), refusals(f"{ref} could not be deleted"):
                 self._connection.api.remove_container(row.id)
         self._notebook.forget(notes.all)
+
+    def keep_alive(self, ref: Ref) -> None:
+        row = self._containers.row(ref)
+        if row and row.wanted is Wanted.RUNNING:
+            self._starts.set_policy(row, POLICY)
 
     def note_silence(self, ref: Ref, silent: bool) -> None:
         row = self._containers.row(ref)
@@ -141,6 +148,9 @@ class DockerEngine:
     def sweep(self) -> None:
         """Clear up what creations that were cut short left."""
         Sweeper(self._containers).sweep()
+
+    def copy_model(self, digest: str, folder: Path) -> bool:
+        return self._models.copy(digest, folder)
 
     def collect_models(self, keep: Set[str]) -> None:
         """Remove the volumes of models that are not in `keep`, that no container has, and that are a day old."""

@@ -77,6 +77,26 @@ class Models:
                     return volume
         return None
 
+    def copy(self, digest: str, folder: Path) -> bool:
+        """Put the engine's copy into an empty folder, as `folder/…` or `file/NAME`; False where it has none."""
+        image = self._any_image()
+        volume = self.find(digest, image) if image else None
+        if volume is None:
+            return False
+        into = folder / Path(volume.place).parent
+        into.mkdir(exist_ok=True)
+        with self._opened(volume.name, image) as helper, refusals(f"the model {digest[:12]} could not be copied"):
+            chunks, _ = self.connection.api.get_archive(helper, volume.model)
+            with tarfile.open(fileobj=_Reader(chunks), mode="r|") as tar:
+                tar.extractall(into, filter="data")
+        return True
+
+    def _any_image(self) -> str:
+        """To open a volume with; the engine that has one has the image of what serves it."""
+        with refusals("the images could not be listed"):
+            found = self.connection.api.images(quiet=True)
+        return str(found[0]) if found else ""
+
     def is_complete(self, container: str) -> bool:
         """Whether the volume that a created container has mounted was filled to its end."""
         with refusals(f"the model's volume of {container[:12]} could not be looked at"):
@@ -120,6 +140,25 @@ class Models:
         finally:
             with gone_is_fine(), refusals(f"the volume {volume} could not be closed"):
                 api.remove_container(helper, force=True)
+
+
+class _Reader(io.RawIOBase):
+    """Chunks as a file that is read once."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks, self._rest = chunks, b""
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        while size < 0 or len(self._rest) < size:
+            chunk = next(self._chunks, b"")
+            if not chunk:
+                break
+            self._rest += chunk
+        taken, self._rest = (self._rest, b"") if size < 0 else (self._rest[:size], self._rest[size:])
+        return taken
 
 
 def _place(path: Path) -> str:

@@ -35,15 +35,14 @@ class Sweeper:
         self._remove_volumes(self._stale_notes({row.token for row in rows}))
 
     def collect(self, keep: Set[str], untouched_s: float = UNTOUCHED_S) -> None:
-        """Volumes of models whose digest is not in `keep` and that are older; one in use stays."""
-        told = self._volumes(labels.DIGEST)
-        self._remove_volumes(
-            [
-                volume["Name"]
-                for volume in told
-                if volume["Labels"][labels.DIGEST] not in keep and self._is_old(_made(volume), untouched_s)
-            ]
-        )
+        """Volumes of models whose digest is not in `keep` and that are older; one in use stays.
+
+        What cannot be read may name any model.
+        """
+        others = [told for told in self._volumes(labels.DIGEST) if told["Labels"][labels.DIGEST] not in keep]
+        spare = [told["Name"] for told in others if self._is_old(_made(told), untouched_s)]
+        if spare and not self.containers.unreadable():
+            self._remove_volumes(spare)
 
     def _is_broken_off(self, row: Row) -> bool:
         is_ours = isinstance(self.containers.described(row), Described)
