@@ -18,7 +18,7 @@ from deployer.flavors.docker.notes import Kind, Notebook
 from deployer.flavors.docker.probe import Prober
 from deployer.flavors.docker.refusals import Gone, NameTaken, gone_is_fine, refusals
 from deployer.flavors.docker.starts import Starts
-from deployer.flavors.docker.sweep import Sweeper
+from deployer.flavors.docker.sweep import UNTOUCHED_S, Sweeper
 from deployer.probing import USUAL_TIMEOUT_S, probe_all
 from deployer.records.names import workload_name
 
@@ -152,9 +152,9 @@ class DockerEngine:
     def copy_model(self, digest: str, folder: Path) -> bool:
         return self._models.copy(digest, folder)
 
-    def collect_models(self, keep: Set[str]) -> None:
-        """Remove the volumes of models that are not in `keep`, that no container has, and that are a day old."""
-        Sweeper(self._containers).collect(keep)
+    def collect_models(self, keep: Set[str], untouched_s: float = UNTOUCHED_S) -> None:
+        """Remove the volumes of models that are not in `keep`, that no container has, and that are so old."""
+        Sweeper(self._containers).collect(keep, untouched_s)
 
     def _require_free(self, server: str, revision: int) -> None:
         """A container that was marked has another name, and is there all the same."""

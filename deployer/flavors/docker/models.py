@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from deployer.errors import EngineUnavailable
+from deployer.errors import EngineUnavailable, ModelGone
 from deployer.flavors.docker import labels
 from deployer.flavors.docker.connection import Connection
 from deployer.flavors.docker.refusals import AGAIN, Gone, gone_is_fine, refusals
@@ -167,22 +167,31 @@ def _place(path: Path) -> str:
 
 @contextlib.contextmanager
 def _tar_of(path: Path, place: str) -> Iterator["io.BufferedReader"]:
-    """The model as a tar that is made while it is read, so that none is ever whole in memory."""
+    """The model as a tar that is made while it is read, so that none is ever whole in memory.
+
+    Raises:
+        ModelGone: it could not be read to its end; what was read of it is no model.
+    """
     reads, writes = os.pipe()
+    failed: list[OSError] = []
 
     def write() -> None:
-        with (
-            contextlib.suppress(BrokenPipeError),
-            open(writes, "wb") as sink,
-            tarfile.open(fileobj=sink, mode="w|", dereference=True) as tar,
-        ):
-            tar.add(path, place, filter=_for_anybody)
+        try:
+            with open(writes, "wb") as sink, tarfile.open(fileobj=sink, mode="w|", dereference=True) as tar:
+                tar.add(path, place, filter=_for_anybody)
+        except BrokenPipeError:
+            pass  # Whoever reads has given up, and tells why.
+        except OSError as error:
+            failed.append(error)
 
     writer = threading.Thread(target=write, name="tar of a model", daemon=True)
     with open(reads, "rb") as source:
         writer.start()
         yield source
     writer.join()
+    if failed:
+        what = f"The model could not be read to its end: {failed[0].strerror}: {failed[0].filename}"
+        raise ModelGone(what, hint="Deploy the model again.")
 
 
 def _for_anybody(member: tarfile.TarInfo) -> tarfile.TarInfo:
