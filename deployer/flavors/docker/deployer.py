@@ -16,6 +16,7 @@ from deployer.flavors.docker.possible import require_possible
 from deployer.flavors.docker.settings import DockerSettings
 from deployer.gateways.on_host import host_gateway
 from deployer.gateways.traefik import TraefikGateway
+from deployer.runtimes.runtime import IN_IMAGE
 from deployer.state_directory import usable_state_directory
 from deployer.store import Store
 
@@ -27,6 +28,7 @@ class DockerModelDeployer(EngineModelDeployer):
 
     FLAVOR: ClassVar[str] = "docker"
     SETTINGS = DockerSettings
+    place = IN_IMAGE
 
     def __init__(self, settings: DockerSettings) -> None:
         self._settings = settings

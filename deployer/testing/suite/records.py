@@ -49,7 +49,7 @@ def stored(what: str, version: int) -> JsonObject:
 def _create(harness: Harness, deployer: EngineModelDeployer, old_record: JsonObject, old_launch: JsonObject) -> None:
     """Its workload, with bytes, a program and an image that this machine has."""
     config, images = harness.config("v1"), deployer.images
-    digest, program = deployer.store.add(config.model_uri), runtime_of(config.runtime).launch(config)
+    digest, program = deployer.store.add(config.model_uri), runtime_of(config.runtime).launch(config, deployer.place)
     image = images and images.choose(config, program, deployer.store.path(digest), ignore, UNLIMITED)
     record = Record.model_validate(old_record | {"digest": digest}).model_copy(update={"image": image})
     launch = TypeAdapter(Launch).validate_python(old_launch)
