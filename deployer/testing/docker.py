@@ -211,6 +211,7 @@ def remove_what_tests_share(host: str = "") -> None:
     from docker.errors import APIError
 
     api = Connection(host).api
+    server_image.cache_clear()
     for image in api.images(name=SERVER_IMAGE):
         api.remove_image(image["Id"], force=True)
     for network in api.networks(names=[NETWORK], filters={"label": labels.NETWORK}):
