@@ -19,7 +19,7 @@ from deployer.testing.hammer import Reply
 from deployer.testing.harness import Harness
 
 JsonObject = dict[str, Any]
-FORMATS = (1, 2)
+FORMATS = (1, 2, 3)
 """Of a record and of how it is launched, stored together when one of them is new."""
 
 
