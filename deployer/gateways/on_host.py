@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Self
@@ -94,9 +95,14 @@ class HostSettings(BaseModel):
         return self
 
 
-def host_gateway(folder: Path, asked: HostSettings, default_port: int = DEFAULT_PORT) -> TraefikGateway:
+def host_gateway(
+    folder: Path,
+    asked: HostSettings,
+    default_port: int = DEFAULT_PORT,
+    kind: Callable[..., TraefikGateway] = TraefikGateway,
+) -> TraefikGateway:
     """The gateway in that folder, as the settings have it."""
-    return TraefikGateway(
+    return kind(
         folder,
         asked.gateway_port,
         asked.traefik,

@@ -163,7 +163,7 @@ class DockerHarness(ModelFolder, HttpHarness):
                 for one in api.containers(all=True, filters={"label": [label]}):
                     with contextlib.suppress(Exception):
                         api.remove_container(one["Id"], force=True)
-            for label in (labels.NOTE, labels.DIGEST):
+            for label in (labels.NOTE, labels.DIGEST, labels.GATEWAY):
                 for volume in self._volumes(label):
                     with contextlib.suppress(Exception):
                         api.remove_volume(volume["Name"])

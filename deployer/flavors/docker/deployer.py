@@ -1,7 +1,7 @@
 """The docker flavor: model servers as containers, behind a Traefik of their own."""
 
 import hashlib
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -10,6 +10,7 @@ from deployer.config import ModelServerConfig, Resources
 from deployer.engine_deployer import EngineModelDeployer
 from deployer.flavors.docker.connection import USUAL, Connection
 from deployer.flavors.docker.engine import DockerEngine
+from deployer.flavors.docker.host_gateway import HostGateway
 from deployer.flavors.docker.images import DockerImages
 from deployer.flavors.docker.network import Network
 from deployer.flavors.docker.possible import require_possible
@@ -72,7 +73,8 @@ class DockerModelDeployer(EngineModelDeployer):
 
     @cached_property
     def gateway(self) -> TraefikGateway:
-        return host_gateway(self.state_dir / "gateway", self._settings, DEFAULT_PORT)
+        kind = partial(HostGateway, self.connection)
+        return host_gateway(self.state_dir / "gateway", self._settings, DEFAULT_PORT, kind)
 
     @cached_property
     def store(self) -> Store:

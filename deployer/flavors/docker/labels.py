@@ -20,6 +20,8 @@ NOTE, KIND, VALUE = f"{PREFIX}note", f"{PREFIX}kind", f"{PREFIX}value"
 """Of an empty volume that tells something of the workload with that token."""
 PORT = f"{PREFIX}port"
 """On which its server listens."""
+GATEWAY = f"{PREFIX}gateway"
+"""Of an empty volume that tells where the engine's gateway has its folder."""
 NETWORK = f"{PREFIX}network"
 
 _NAME = re.compile(r"(.+)-r([0-9]+)(?:-(stopped|refused))?")
