@@ -4,6 +4,7 @@ import hashlib
 from functools import cached_property, partial
 from pathlib import Path
 from typing import ClassVar
+from uuid import UUID
 
 from deployer import secrets
 from deployer.config import ModelServerConfig, Resources
@@ -16,7 +17,6 @@ from deployer.flavors.docker.network import Network
 from deployer.flavors.docker.possible import require_possible
 from deployer.flavors.docker.settings import DockerSettings
 from deployer.gateways.on_host import host_gateway
-from deployer.gateways.traefik import TraefikGateway
 from deployer.runtimes.runtime import IN_IMAGE
 from deployer.state_directory import usable_state_directory
 from deployer.store import Store
@@ -45,6 +45,14 @@ class DockerModelDeployer(EngineModelDeployer):
         self.connection.require_here()
         super().check(config)
 
+    def stop_model_server(self, uuid: UUID, timeout: int = 300, force: bool = False) -> None:
+        self.gateway.require_no_other()  # Its route would go on leading to what is stopped.
+        super().stop_model_server(uuid, timeout, force)
+
+    def delete_model_server(self, uuid: UUID, timeout: int = 300, force: bool = False) -> None:
+        self.gateway.require_no_other()
+        super().delete_model_server(uuid, timeout, force)
+
     def check_resources(self, resources: Resources) -> None:
         require_possible(resources, self.connection)
 
@@ -72,9 +80,9 @@ class DockerModelDeployer(EngineModelDeployer):
         return DockerEngine(self.connection, network, self.store.path, secrets.resolve)
 
     @cached_property
-    def gateway(self) -> TraefikGateway:
+    def gateway(self) -> HostGateway:
         kind = partial(HostGateway, self.connection)
-        return host_gateway(self.state_dir / "gateway", self._settings, DEFAULT_PORT, kind)
+        return host_gateway(self.state_dir / "gateway", self._settings, kind, DEFAULT_PORT)
 
     @cached_property
     def store(self) -> Store:

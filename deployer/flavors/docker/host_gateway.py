@@ -23,7 +23,7 @@ class HostGateway(TraefikGateway):
     the next that is asked to run.
 
     Args:
-        gateway: its arguments are those of the base.
+        gateway, named: arguments of the base.
     """
 
     def __init__(self, connection: Connection, *gateway: Any, **named: Any) -> None:
@@ -40,16 +40,16 @@ class HostGateway(TraefikGateway):
         super().ensure()
 
     def write(self, server: str, split: Split, high: int, seen: Tag) -> Tag:
-        self._require_no_other()
+        self.require_no_other()
         return super().write(server, split, high, seen)
 
     def remove(self, server: str, seen: Tag) -> None:
-        self._require_no_other()
+        self.require_no_other()
         super().remove(server, seen)
 
     def _claim(self) -> None:
         for _ in range(ATTEMPTS):
-            present = self._require_no_other()
+            present = self.require_no_other()
             if present == self.folder:
                 return
             with gone_is_fine(), refusals("the gateway could not be claimed"):
@@ -61,7 +61,7 @@ class HostGateway(TraefikGateway):
             "The engine's gateway is claimed by another again and again.", hint="Use one state directory."
         )
 
-    def _require_no_other(self) -> Path | None:
+    def require_no_other(self) -> Path | None:
         """Whose it is, if anybody's; another one's must not run.
 
         Raises:
