@@ -1,6 +1,6 @@
 """The contract of an engine: what runs workloads on one platform."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
@@ -254,4 +254,13 @@ class Sweeps(Protocol):
 
     def sweep(self) -> None:
         """Clear it up, where whoever left it is long done."""
+        ...
+
+
+@runtime_checkable
+class CollectsImages(Protocol):
+    """An engine that has container images which were built for models."""
+
+    def collect_images(self, keep: Set[str]) -> None:
+        """Remove those that are not in `keep`, by their ids, and that nobody has needed for a day."""
         ...

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from deployer.engine import Health, Phase, Readiness, Ref, Unreadable, Wanted, Workload, WorkloadSpec
 from deployer.errors import EngineError, ImageUnusable, WorkloadExists
+from deployer.flavors.docker.built import Built
 from deployer.flavors.docker.connection import Connection
 from deployer.flavors.docker.container import USER, Container
 from deployer.flavors.docker.containers import Containers
@@ -141,10 +142,15 @@ class DockerEngine:
     def sweep(self) -> None:
         """Clear up what creations that were cut short left."""
         Sweeper(self._containers).sweep()
+        Built(self._connection).sweep()
 
     def collect_models(self, keep: Set[str]) -> None:
         """Remove the volumes of models that are not in `keep`, that no container has, and that are a day old."""
         Sweeper(self._containers).collect(keep)
+
+    def collect_images(self, keep: Set[str]) -> None:
+        """Remove the images built here whose ids are not in `keep`, that no container has, and unused for a day."""
+        Built(self._connection).collect(keep)
 
     def _require_free(self, server: str, revision: int) -> None:
         """A container that was marked has another name, and is there all the same."""

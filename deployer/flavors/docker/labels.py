@@ -21,6 +21,10 @@ NOTE, KIND, VALUE = f"{PREFIX}note", f"{PREFIX}kind", f"{PREFIX}value"
 PORT = f"{PREFIX}port"
 """On which its server listens."""
 NETWORK = f"{PREFIX}network"
+BUILT = f"{PREFIX}built"
+"""Of an image that was built here, and so of its containers: for which runtime."""
+BUILDING = f"{PREFIX}building"
+"""Of what a build needs on its way, images and containers: its token."""
 
 _NAME = re.compile(r"(.+)-r([0-9]+)(?:-(stopped|refused))?")
 
