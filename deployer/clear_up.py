@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from deployer import registry
-from deployer.engine import CollectsImages, Engine, Sweeps, hides_names
+from deployer.engine import Engine, KeepsModels, Sweeps, hides_names
 from deployer.environments.store import Environments
 from deployer.errors import DeployerError
+from deployer.images import CollectsImages
 from deployer.rollout.view import ServerView
 from deployer.store import Store
 
@@ -48,6 +49,8 @@ class ClearUp:
         if self._has_others(models, environments) and hides_names(self.engine):
             return
         self.store.collect(models)
+        if isinstance(self.engine, KeepsModels):
+            self.engine.collect_models(models)
         if self.environments:
             self.environments.collect(environments)
 

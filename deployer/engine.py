@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from deployer.records.record import Record
@@ -112,6 +113,8 @@ class Workload:
         starts: how often it was started since it was last marked running, or stopped.
         port_lost: it ended, and a stranger has its port.
         silent_s: seconds since its present run was noted as silent; None where it is not.
+        kept_alive: its platform was told to bring it back by itself, or is not one that does.
+        comes_back: it ended, and its platform is about to start it again.
     """
 
     record: Record
@@ -125,6 +128,8 @@ class Workload:
     port_lost: bool = False
     stamps_revision: bool = False
     silent_s: float | None = None
+    kept_alive: bool = True
+    comes_back: bool = False
 
     @property
     def ref(self) -> Ref:
@@ -232,6 +237,28 @@ class RemembersSilence(Protocol):
 
 
 @runtime_checkable
+class KeepsAlive(Protocol):
+    """An engine that can have its platform bring back by itself what ends, also after a restart of the machine."""
+
+    def keep_alive(self, ref: Ref) -> None:
+        """From now on, until it is stopped; before that, an end is seen by whoever waits for it."""
+        ...
+
+
+@runtime_checkable
+class KeepsModels(Protocol):
+    """An engine that has copies of its own of the models that it runs."""
+
+    def copy_model(self, digest: str, folder: Path) -> bool:
+        """Put its copy into an empty folder, as `folder/…` or `file/NAME`; False where it has none."""
+        ...
+
+    def collect_models(self, keep: Set[str]) -> None:
+        """Remove its copies of models that are not in `keep`, that nothing uses, and that are a day old."""
+        ...
+
+
+@runtime_checkable
 class ReportsUnreadable(Protocol):
     """An engine, or a gateway, that can find things that claim to be ours."""
 
@@ -254,13 +281,4 @@ class Sweeps(Protocol):
 
     def sweep(self) -> None:
         """Clear it up, where whoever left it is long done."""
-        ...
-
-
-@runtime_checkable
-class CollectsImages(Protocol):
-    """An engine that has container images which were built for models."""
-
-    def collect_images(self, keep: Set[str]) -> None:
-        """Remove those that are not in `keep`, by their ids, and that nobody has needed for a day."""
         ...

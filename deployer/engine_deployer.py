@@ -8,7 +8,7 @@ from uuid import UUID
 from deployer import capabilities, provenance, registry
 from deployer.clear_up import ClearUp
 from deployer.config import ModelServerConfig
-from deployer.engine import KeepsLogs, Unreadable, unreadable_by
+from deployer.engine import KeepsLogs, KeepsModels, Unreadable, unreadable_by
 from deployer.errors import InvalidRequest, ServerNotFound, Unsupported
 from deployer.flavor import Flavor
 from deployer.gateway import MeasuresTraffic, Traffic
@@ -201,7 +201,8 @@ class EngineModelDeployer(Flavor):
 
     @cached_property
     def _preparer(self) -> Preparer:
-        return Preparer(self.store, self.check, self._access, self._tell, self.environments, self.images)
+        copies = self.engine.copy_model if isinstance(self.engine, KeepsModels) else None
+        return Preparer(self.store, self.check, self._access, self._tell, self.environments, self.images, copies)
 
     def _find(self, uuid: UUID) -> ServerView:
         return of_uuid(uuid, self._observer.read_all())

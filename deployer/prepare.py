@@ -4,6 +4,7 @@ import dataclasses
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from uuid import UUID
 
 from deployer import provenance
@@ -30,6 +31,7 @@ class Preparer:
         check: refuses what the flavor cannot fulfil.
         access: the gateway's entry of the token that callers must show.
         environments, images: None where the flavor has none.
+        copies: puts the platform's own copy of a digest into a folder; None where it keeps none.
     """
 
     def __init__(
@@ -40,6 +42,7 @@ class Preparer:
         on_progress: OnProgress,
         environments: Environments | None = None,
         images: Images | None = None,
+        copies: Callable[[str, Path], bool] | None = None,
     ) -> None:
         self._store = store
         self._check = check
@@ -47,6 +50,7 @@ class Preparer:
         self._tell = on_progress
         self._environments = EnvironmentPreparer(environments, on_progress)
         self._images = images
+        self._copies = copies
 
     def new(self, config: ModelServerConfig, replace: bool, deadline: Deadline) -> Wish:
         """A wish for what the config says, its model fetched now, its environment built.
@@ -180,7 +184,9 @@ class Preparer:
             return self._store.add(config.model_uri, Terms(config.credentials, deadline.until, on_bytes))
 
     def _fetch_again(self, revision: int, config: ModelServerConfig, digest: str, deadline: Deadline) -> None:
-        """From the URI, if what stands there is still the same."""
+        """From the platform's own copy, else from the URI, if what stands there is still the same."""
+        if self._copies and self._store.restore(digest, self._copies):
+            return
         try:
             found = self._fetch(config, deadline)
         except ModelError as error:

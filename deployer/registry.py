@@ -184,6 +184,8 @@ def _state_of_ready(reached: bool) -> tuple[State, str]:
 
 def _why_it_does_not_run(serving: Observed) -> str:
     ended = serving.answer or "it ended, and how is not known"
+    if serving.workload.comes_back:
+        return f"{ended}; its platform is about to start it again"
     if given_up(serving):
         return f"{ended}; given up after {serving.workload.starts} starts: start it, or deploy again"
     if wait_s := back_off_s(serving):

@@ -1,6 +1,6 @@
 """The bytes of models, by digest."""
 
-from collections.abc import Set
+from collections.abc import Callable, Set
 from contextlib import suppress
 from pathlib import Path
 
@@ -68,6 +68,22 @@ class Store(Shelved):
                 self._keep(work / "entry", digest)
         self._remembered.note(uri, version, digest)
         return digest
+
+    def restore(self, digest: str, copy: Callable[[str, Path], bool]) -> bool:
+        """Take a model from a copy that is kept elsewhere; False where there is none, or it is another one.
+
+        Args:
+            copy: puts it into an empty folder, as an entry of this store has it.
+        """
+        with self._writing(), self._shelf.making() as (entry, _):
+            if not copy(digest, entry):
+                return False
+            model = next((entry / FILE).iterdir()) if (entry / FILE).is_dir() else entry / FOLDER
+            if digest_of(model) != digest:
+                return False
+            flush(entry)
+            self._keep(entry, digest)
+            return True
 
     def has(self, digest: str) -> bool:
         """Whether a model's bytes are here."""

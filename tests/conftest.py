@@ -50,10 +50,15 @@ def _docker() -> str:
 
 
 @pytest.fixture(scope="session")
-def docker_engine() -> Iterator[None]:
-    """The engine that all tests of Docker share, one after the other; nothing of theirs is on it afterwards."""
+def docker_engine_is_there() -> None:
+    """An engine with the base image of the tests."""
     if advice := _docker():
         pytest.skip(f"no Docker engine with a base image: {advice}")
+
+
+@pytest.fixture(scope="session")
+def docker_engine(docker_engine_is_there: None) -> Iterator[None]:
+    """The engine that all tests of Docker share, one after the other; nothing of theirs is on it afterwards."""
     from deployer.testing.docker import remove_what_tests_share
 
     yield

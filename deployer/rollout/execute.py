@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from uuid import UUID
 
-from deployer.engine import Phase, Ref, RemembersSilence, Wanted
+from deployer.engine import KeepsAlive, Phase, Ref, RemembersSilence, Wanted
 from deployer.errors import Conflict, EngineError, ModelGone, RouteMoved
 from deployer.gateway import Split, Tag
 from deployer.records.record import Record
@@ -119,6 +119,9 @@ class Executor:
             case Action.KILL:
                 observed = _observed(view, step)
                 self._remembering.kill_silent(observed.ref, observed.probes.restart_hung_s)
+            case Action.KEEP_ALIVE:
+                assert isinstance(self._engine, KeepsAlive)
+                self._engine.keep_alive(_observed(view, step).ref)
             case Action.DELETE:
                 self.delete(_observed(view, step).ref)
             case Action.UNROUTE:

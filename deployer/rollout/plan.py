@@ -94,11 +94,13 @@ def _heal(view: ServerView) -> Iterator[Step]:
         if o.workload.wanted is not Wanted.RUNNING:
             continue
         if o.condition in (Condition.CREATED, Condition.ENDED):
-            if not given_up(o) and not back_off_s(o):
+            if not o.workload.comes_back and not given_up(o) and not back_off_s(o):
                 yield _step(Action.START, o, "it should serve and does not run")
         elif o.ready and view.route.address_of(o.revision) != o.workload.address:
             cause = "it has a new address" if view.route.address_of(o.revision) else "it is ready again"
             yield Step(action=Action.ROUTE, ref=o.ref, cause=cause, backend=o.backend)
+        elif o.ready and not o.workload.kept_alive:
+            yield _step(Action.KEEP_ALIVE, o, "it serves, so its platform shall bring it back by itself")
         elif o.condition is Condition.UNREACHED and o.workload.age_s <= o.probes.startup_s:
             yield until_it_listens(o)
         elif o.probes.restart_hung_s:

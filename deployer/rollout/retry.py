@@ -7,6 +7,7 @@ from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_rand
 
 from deployer.engine import (
     Engine,
+    KeepsAlive,
     Readiness,
     Ref,
     RemembersSilence,
@@ -75,6 +76,11 @@ class PatientEngine:
 
     def kill_silent(self, ref: Ref, silent_s: float) -> None:
         patiently(self._remembering(ref).kill_silent, ref, silent_s)
+
+    def keep_alive(self, ref: Ref) -> None:
+        """Only what such an engine lists asks for it."""
+        if isinstance(self._engine, KeepsAlive):
+            patiently(self._engine.keep_alive, ref)
 
     def _remembering(self, ref: Ref) -> RemembersSilence:
         """Another library's flavor may have taken a config that this one refuses."""

@@ -19,7 +19,7 @@ class Action(StrEnum):
     `close` burns a revision's number and marks it refused. `retire` waits for the proxy's
     acknowledgement and the whole drain before it stops; `stop` is for what takes no traffic.
     `note-silence` and `forget-silence` write down, where it runs, whether it answers; `kill` asks once more
-    and ends, without grace, what hangs: a `start` follows.
+    and ends, without grace, what hangs: a `start` follows. `keep-alive` tells the platform to bring it back by itself.
     """
 
     FETCH = "fetch"
@@ -34,6 +34,7 @@ class Action(StrEnum):
     NOTE_SILENCE = "note-silence"
     FORGET_SILENCE = "forget-silence"
     KILL = "kill"
+    KEEP_ALIVE = "keep-alive"
     DELETE = "delete"
     UNROUTE = "unroute"
     REMOVE_SERVER = "remove-server"

@@ -12,7 +12,7 @@ from deployer.records.record import Record
 
 ENGINE_CALLS = ("list", "probe", "create", "mark", "start", "stop", "delete")
 CALLS = {
-    "engine": (*ENGINE_CALLS, "log", "sweep", "unreadable", "note_silence", "kill_silent"),
+    "engine": (*ENGINE_CALLS, "log", "sweep", "unreadable", "note_silence", "kill_silent", "keep_alive"),
     "gateway": ("ensure", "routes", "write", "acknowledge", "remove"),
     "store": ("add", "collect"),
 }

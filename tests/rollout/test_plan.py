@@ -269,3 +269,17 @@ def test_what_serves_by_a_rollout_recreate_is_healed_like_any_other() -> None:
 def test_a_route_without_a_workload_is_removed() -> None:
     (step,) = plan(ServerView("s", routed_to(1), ()))
     assert step.action is Action.UNROUTE
+
+
+def test_what_serves_is_kept_alive_by_its_platform_once_its_route_stands() -> None:
+    ready = observed(2, Condition.READY)
+    new = replace(ready, workload=replace(ready.workload, kept_alive=False))
+    assert first(routed_to(2), new) == (Action.KEEP_ALIVE, 2)
+    assert first(routed_to(1), observed(1, Condition.READY), new) == (Action.ROUTE, 2)
+    assert first(routed_to(2), ready) is None
+
+
+def test_what_its_platform_is_about_to_start_again_is_left_to_it() -> None:
+    dead = observed(1, Condition.ENDED)
+    assert first(routed_to(1), dead) == (Action.START, 1)
+    assert first(routed_to(1), replace(dead, workload=replace(dead.workload, comes_back=True))) is None

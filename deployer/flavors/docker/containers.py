@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from pydantic import ValidationError
 
@@ -18,6 +18,8 @@ from deployer.processes.ending import in_words
 from deployer.records.names import server_of, workload_name
 from deployer.records.record import Record
 
+POLICY: Final = "unless-stopped"
+"""By which the engine brings back what ends, and what it finds ended when it starts itself."""
 YOUNG_S = 600.0
 """The engine tells ages ever more roughly; what is younger is looked at by itself."""
 
@@ -39,6 +41,7 @@ class Run:
     exit_code: int
     out_of_memory: bool
     error: str
+    kept_alive: bool = True
 
     @property
     def name(self) -> str:
@@ -110,10 +113,10 @@ class Containers:
         """A look at one container; None where it is gone."""
         try:
             with refusals(f"{row.name} could not be looked at"):
-                state = self.connection.api.inspect_container(row.id)["State"]
+                told = self.connection.api.inspect_container(row.id)
         except Gone:
             return None
-        return _run(state)
+        return _run(told["State"], told["HostConfig"]["RestartPolicy"]["Name"])
 
     def _workload(self, row: Row, what: Described, notes: Notes, now: float) -> Workload | None:
         run = self.run(row) if _needs_a_look(row, what) else _roughly(row, now)
@@ -132,6 +135,8 @@ class Containers:
             starts=_starts(row, notes),
             ending=_ending(run, what.record, now) if ended else None,
             stamps_revision=what.launch.stamps_revision,
+            kept_alive=run.kept_alive,
+            comes_back=row.state == "restarting",
             silent_s=None if silent_since is None else max(0.0, now - silent_since),
         )
 
@@ -182,13 +187,14 @@ def _is_young(row: Row) -> bool:
     return row.phase is Phase.RUNNING and row.age_s < YOUNG_S
 
 
-def _run(state: Mapping[str, Any]) -> Run:
+def _run(state: Mapping[str, Any], restarts: str) -> Run:
     return Run(
         started=instant(state["StartedAt"]),
         finished=instant(state["FinishedAt"]),
         exit_code=as_exit_code(int(state["ExitCode"])),
         out_of_memory=bool(state.get("OOMKilled")),
         error=state.get("Error", ""),
+        kept_alive=restarts == POLICY,
     )
 
 

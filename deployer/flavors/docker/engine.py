@@ -10,7 +10,7 @@ from deployer.errors import EngineError, ImageUnusable, WorkloadExists
 from deployer.flavors.docker.built import Built
 from deployer.flavors.docker.connection import Connection
 from deployer.flavors.docker.container import USER, Container
-from deployer.flavors.docker.containers import Containers
+from deployer.flavors.docker.containers import POLICY, Containers
 from deployer.flavors.docker.marks import Marks
 from deployer.flavors.docker.models import Models
 from deployer.flavors.docker.network import NAME as NETWORK
@@ -19,7 +19,7 @@ from deployer.flavors.docker.notes import Kind, Notebook
 from deployer.flavors.docker.probe import Prober
 from deployer.flavors.docker.refusals import Gone, NameTaken, gone_is_fine, refusals
 from deployer.flavors.docker.starts import Starts
-from deployer.flavors.docker.sweep import Sweeper
+from deployer.flavors.docker.sweep import UNTOUCHED_S, Sweeper
 from deployer.probing import USUAL_TIMEOUT_S, probe_all
 from deployer.records.names import workload_name
 
@@ -47,8 +47,8 @@ class DockerEngine:
         self._models = Models(connection, model_path)
         self._notebook = Notebook(connection)
         self._containers = Containers(connection, self._notebook)
-        self._marks = Marks(self._containers, self._notebook)
         self._starts = Starts(self._containers, self._notebook, network)
+        self._marks = Marks(self._containers, self._notebook, self._starts)
 
     def list(self, server: str | None = None) -> list[Workload]:
         return self._containers.workloads(server)
@@ -97,9 +97,16 @@ class DockerEngine:
             raise EngineError(f"{ref} runs, so it is not deleted", hint="Stop it first.")
         notes = self._notebook.of(ref)
         if row:
+            if row.state == "restarting":
+                self._starts.end(row, 0)
             with gone_is_fine(), refusals(f"{ref} could not be deleted"):
                 self._connection.api.remove_container(row.id)
         self._notebook.forget(notes.all)
+
+    def keep_alive(self, ref: Ref) -> None:
+        row = self._containers.row(ref)
+        if row and row.wanted is Wanted.RUNNING:
+            self._starts.set_policy(row, POLICY)
 
     def note_silence(self, ref: Ref, silent: bool) -> None:
         row = self._containers.row(ref)
@@ -144,9 +151,12 @@ class DockerEngine:
         Sweeper(self._containers).sweep()
         Built(self._connection).sweep()
 
-    def collect_models(self, keep: Set[str]) -> None:
-        """Remove the volumes of models that are not in `keep`, that no container has, and that are a day old."""
-        Sweeper(self._containers).collect(keep)
+    def copy_model(self, digest: str, folder: Path) -> bool:
+        return self._models.copy(digest, folder)
+
+    def collect_models(self, keep: Set[str], untouched_s: float = UNTOUCHED_S) -> None:
+        """Remove the volumes of models that are not in `keep`, that no container has, and that are so old."""
+        Sweeper(self._containers).collect(keep, untouched_s)
 
     def collect_images(self, keep: Set[str]) -> None:
         """Remove the images built here whose ids are not in `keep`, that no container has, and unused for a day."""

@@ -9,6 +9,7 @@ from deployer.flavors.docker.labels import container_name
 from deployer.flavors.docker.notes import Kind, Notebook
 from deployer.flavors.docker.refusals import AGAIN, Gone, NameTaken, refusals
 from deployer.flavors.docker.rows import Row
+from deployer.flavors.docker.starts import Starts
 
 ATTEMPTS = 5
 
@@ -19,6 +20,7 @@ class Marks:
 
     containers: Containers
     notebook: Notebook
+    starts: Starts
 
     def mark(self, ref: Ref, wanted: Wanted, cause: str) -> None:
         """See `deployer.engine.Engine.mark`; the cause is written down first, as it says nothing without the name."""
@@ -31,6 +33,8 @@ class Marks:
                 self.notebook.forget(notes.of(Kind.START))
             if notes.cause(wanted) != cause:
                 self.notebook.add(ref, Kind.MARK, notes, {"wanted": wanted, "cause": cause})
+            if wanted is not Wanted.RUNNING:
+                self.starts.leave_down(row)
             if row.wanted is wanted or self._renamed(ref, row, wanted):
                 return
         raise EngineUnavailable(f"{ref} could not be marked {wanted}: others mark it all the time", hint=AGAIN)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from deployer.errors import EngineUnavailable
+from deployer.errors import EngineUnavailable, ModelGone
 from deployer.flavors.docker import labels
 from deployer.flavors.docker.connection import Connection
 from deployer.flavors.docker.refusals import AGAIN, Gone, gone_is_fine, refusals
@@ -77,6 +77,26 @@ class Models:
                     return volume
         return None
 
+    def copy(self, digest: str, folder: Path) -> bool:
+        """Put the engine's copy into an empty folder, as `folder/…` or `file/NAME`; False where it has none."""
+        image = self._any_image()
+        volume = self.find(digest, image) if image else None
+        if volume is None:
+            return False
+        into = folder / Path(volume.place).parent
+        into.mkdir(exist_ok=True)
+        with self._opened(volume.name, image) as helper, refusals(f"the model {digest[:12]} could not be copied"):
+            chunks, _ = self.connection.api.get_archive(helper, volume.model)
+            with tarfile.open(fileobj=_Reader(chunks), mode="r|") as tar:
+                tar.extractall(into, filter="data")
+        return True
+
+    def _any_image(self) -> str:
+        """To open a volume with; the engine that has one has the image of what serves it."""
+        with refusals("the images could not be listed"):
+            found = self.connection.api.images(quiet=True)
+        return str(found[0]) if found else ""
+
     def is_complete(self, container: str) -> bool:
         """Whether the volume that a created container has mounted was filled to its end."""
         with refusals(f"the model's volume of {container[:12]} could not be looked at"):
@@ -122,28 +142,56 @@ class Models:
                 api.remove_container(helper, force=True)
 
 
+class _Reader(io.RawIOBase):
+    """Chunks as a file that is read once."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks, self._rest = chunks, b""
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        while size < 0 or len(self._rest) < size:
+            chunk = next(self._chunks, b"")
+            if not chunk:
+                break
+            self._rest += chunk
+        taken, self._rest = (self._rest, b"") if size < 0 else (self._rest[:size], self._rest[size:])
+        return taken
+
+
 def _place(path: Path) -> str:
     return FOLDER if path.is_dir() else f"{FILE}/{path.name}"
 
 
 @contextlib.contextmanager
 def _tar_of(path: Path, place: str) -> Iterator["io.BufferedReader"]:
-    """The model as a tar that is made while it is read, so that none is ever whole in memory."""
+    """The model as a tar that is made while it is read, so that none is ever whole in memory.
+
+    Raises:
+        ModelGone: it could not be read to its end; what was read of it is no model.
+    """
     reads, writes = os.pipe()
+    failed: list[OSError] = []
 
     def write() -> None:
-        with (
-            contextlib.suppress(BrokenPipeError),
-            open(writes, "wb") as sink,
-            tarfile.open(fileobj=sink, mode="w|", dereference=True) as tar,
-        ):
-            tar.add(path, place, filter=_for_anybody)
+        try:
+            with open(writes, "wb") as sink, tarfile.open(fileobj=sink, mode="w|", dereference=True) as tar:
+                tar.add(path, place, filter=_for_anybody)
+        except BrokenPipeError:
+            pass  # Whoever reads has given up, and tells why.
+        except OSError as error:
+            failed.append(error)
 
     writer = threading.Thread(target=write, name="tar of a model", daemon=True)
     with open(reads, "rb") as source:
         writer.start()
         yield source
     writer.join()
+    if failed:
+        what = f"The model could not be read to its end: {failed[0].strerror}: {failed[0].filename}"
+        raise ModelGone(what, hint="Deploy the model again.")
 
 
 def _for_anybody(member: tarfile.TarInfo) -> tarfile.TarInfo:

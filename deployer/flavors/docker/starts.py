@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import Any, Literal, cast
 
 from deployer.config import Probes
 from deployer.engine import Phase, Ref, Wanted
@@ -17,6 +18,8 @@ STABLE_S = 600.0
 """A run of so many seconds has its starts counted anew."""
 ATTEMPTS = 3
 BEYOND_GRACE_S = 30
+RUNS = ("running", "paused", "restarting")
+"""What the engine runs, or is about to."""
 NO_GPU = "could not select device driver"
 
 
@@ -31,7 +34,7 @@ class Starts:
     def start(self, ref: Ref) -> None:
         """See `deployer.engine.Engine.start`; each try is counted before it is made."""
         row = self.containers.row(ref)
-        if row is None or row.wanted is not Wanted.RUNNING or row.phase is Phase.RUNNING:
+        if row is None or row.wanted is not Wanted.RUNNING or row.state in RUNS:
             return
         notes = self._recent(row, self.notebook.of(ref))
         self.notebook.add(ref, Kind.START, notes)
@@ -54,7 +57,7 @@ class Starts:
         if row is None:
             return
         self.notebook.forget(self.notebook.of(ref).of(Kind.START))
-        if row.phase is Phase.RUNNING:
+        if row.state in RUNS:
             self.end(row, grace_s)
 
     def end(self, row: Row, grace_s: float) -> None:
@@ -64,6 +67,19 @@ class Starts:
             if row.state == "paused":  # A signal reaches nobody who is frozen.
                 api.unpause(row.id)
             api.stop(row.id, timeout=math.ceil(grace_s))
+
+    def set_policy(self, row: Row, policy: Literal["no", "unless-stopped"]) -> None:
+        """Whether the engine brings it back by itself."""
+        with gone_is_fine(), refusals(f"the restart policy of {row.name} could not be set"):
+            self.containers.connection.api.update_container(
+                row.id, restart_policy=cast(Any, {"Name": policy, "MaximumRetryCount": 0})
+            )
+
+    def leave_down(self, row: Row) -> None:
+        """Have the engine never bring it back, be it about to."""
+        self.set_policy(row, "no")
+        if row.state == "restarting":
+            self.end(row, 0)
 
     def _recent(self, row: Row, notes: Notes) -> Notes:
         """The notes without the starts before a run that was long."""

@@ -29,37 +29,37 @@ class Sweeper:
         created = [
             row for row in rows if row.state == "created" and isinstance(self.containers.described(row), Described)
         ]
-        spare = [row.id for row in created if row.id not in kept and self._is_old(row.created)]
+        spare = [row.id for row in created if row.id not in kept and self._is_old(row.created, BROKEN_OFF_S)]
         for container in [*self._helpers(), *spare]:
             self._remove_container(container)
         self._remove_volumes(self._stale_notes({row.token for row in rows}))
 
     def collect(self, keep: Set[str], untouched_s: float = UNTOUCHED_S) -> None:
-        """Volumes of models whose digest is not in `keep` and that are older; one in use stays."""
-        told = self._volumes(labels.DIGEST)
-        self._remove_volumes(
-            [
-                volume["Name"]
-                for volume in told
-                if volume["Labels"][labels.DIGEST] not in keep and self._is_old(_made(volume), untouched_s)
-            ]
-        )
+        """Volumes of models whose digest is not in `keep` and that are older; one in use stays.
+
+        What cannot be read may name any model.
+        """
+        others = [told for told in self._volumes(labels.DIGEST) if told["Labels"][labels.DIGEST] not in keep]
+        spare = [told["Name"] for told in others if self._is_old(_made(told), untouched_s)]
+        if spare and not self.containers.unreadable():
+            self._remove_volumes(spare)
 
     def _is_broken_off(self, row: Row) -> bool:
         is_ours = isinstance(self.containers.described(row), Described)
-        return is_ours and row.state == "created" and self._is_old(row.created)
+        return is_ours and row.state == "created" and self._is_old(row.created, BROKEN_OFF_S)
 
     def _helpers(self) -> list[str]:
         with refusals(FAILURE):
             told = self.containers.connection.api.containers(all=True, filters={"label": [labels.HELPER]})
-        return [one["Id"] for one in told if self._is_old(float(one["Created"])) and one["State"] == "created"]
+        unused = (one for one in told if one["State"] == "created")
+        return [one["Id"] for one in unused if self._is_old(float(one["Created"]), BROKEN_OFF_S)]
 
     def _stale_notes(self, tokens: Set[str]) -> list[str]:
         told = self._volumes(labels.NOTE)
         return [
             volume["Name"]
             for volume in told
-            if volume["Labels"][labels.NOTE] not in tokens and self._is_old(_made(volume))
+            if volume["Labels"][labels.NOTE] not in tokens and self._is_old(_made(volume), BROKEN_OFF_S)
         ]
 
     def _volumes(self, label: str) -> list[dict[str, Any]]:
@@ -81,7 +81,7 @@ class Sweeper:
                     with refusals(FAILURE):
                         raise
 
-    def _is_old(self, made: float, patience_s: float = BROKEN_OFF_S) -> bool:
+    def _is_old(self, made: float, patience_s: float) -> bool:
         return self.containers.connection.now() - made > patience_s
 
 

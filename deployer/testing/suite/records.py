@@ -12,6 +12,8 @@ from pydantic import TypeAdapter
 from deployer.engine import Launch, WorkloadSpec
 from deployer.engine_deployer import EngineModelDeployer
 from deployer.records.record import Record
+from deployer.rollout.steps import ignore
+from deployer.rollout.wait import UNLIMITED
 from deployer.runtimes import runtime_of
 from deployer.testing.hammer import Reply
 from deployer.testing.harness import Harness
@@ -45,10 +47,11 @@ def stored(what: str, version: int) -> JsonObject:
 
 
 def _create(harness: Harness, deployer: EngineModelDeployer, old_record: JsonObject, old_launch: JsonObject) -> None:
-    """Its workload, with bytes and a program that this machine has."""
-    config = harness.config("v1")
-    record = Record.model_validate(old_record | {"digest": deployer.store.add(config.model_uri)})
+    """Its workload, with bytes, a program and an image that this machine has."""
+    config, images = harness.config("v1"), deployer.images
+    digest, program = deployer.store.add(config.model_uri), runtime_of(config.runtime).launch(config)
+    image = images and images.choose(config, program, deployer.store.path(digest), ignore, UNLIMITED)
+    record = Record.model_validate(old_record | {"digest": digest}).model_copy(update={"image": image})
     launch = TypeAdapter(Launch).validate_python(old_launch)
-    program = runtime_of(config.runtime).launch(config).argv
     deployer.gateway.ensure()
-    deployer.engine.create(WorkloadSpec(record, replace(launch, argv=program)))
+    deployer.engine.create(WorkloadSpec(record, replace(launch, argv=program.argv)))
