@@ -7,6 +7,7 @@ from deployer import registry
 from deployer.engine import Engine, KeepsModels, Sweeps, hides_names
 from deployer.environments.store import Environments
 from deployer.errors import DeployerError
+from deployer.images import CollectsImages
 from deployer.rollout.view import ServerView
 from deployer.store import Store
 
@@ -24,7 +25,7 @@ class ClearUp:
     environments: Environments | None
 
     def after(self, views: Sequence[ServerView], keep_models: int) -> str:
-        """Remove models and environments that nobody has touched for a day.
+        """Remove models, environments and images that nobody has touched for a day.
 
         Args:
             views: all servers. A look from before will do: who made a revision since has touched what it needs.
@@ -41,6 +42,8 @@ class ClearUp:
     def _remove_what_is_left(self, views: Sequence[ServerView], keep_models: int) -> None:
         if isinstance(self.engine, Sweeps):
             self.engine.sweep()
+        if isinstance(self.engine, CollectsImages) and not hides_names(self.engine):
+            self.engine.collect_images(registry.kept_images(views, keep_models))
         models = registry.kept_digests(views, keep_models)
         environments = registry.kept_environments(views, keep_models) if self.environments else set()
         if self._has_others(models, environments) and hides_names(self.engine):

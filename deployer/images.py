@@ -1,7 +1,8 @@
 """What a flavor of containers offers beside an engine: images."""
 
+from collections.abc import Set
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from deployer.config import ModelServerConfig
 from deployer.engine import Launch
@@ -33,4 +34,13 @@ class Images(Protocol):
         Raises:
             ImageUnusable, RolloutTimeout: it can no longer be had.
         """
+        ...
+
+
+@runtime_checkable
+class CollectsImages(Protocol):
+    """An engine that has container images which were built for models."""
+
+    def collect_images(self, keep: Set[str]) -> None:
+        """Remove those that are not in `keep`, by their ids, and that nobody has needed for a day."""
         ...

@@ -93,6 +93,19 @@ def kept_environments(views: Sequence[ServerView], keep_models: int) -> set[str]
     return kept
 
 
+def kept_images(views: Sequence[ServerView], keep_models: int) -> set[str]:
+    """The ids of the container images of what `kept_digests` keeps."""
+    kept = {image.id for view in views for o in view.workloads if (image := o.workload.record.image)}
+    for view in (view for view in views if _remembers_images(view)):
+        served = [entry for entry in history_of(view) if entry.outcome is Outcome.SERVED]
+        kept.update(entry.image.id for entry in served[-keep_models:] if entry.image)
+    return kept
+
+
+def _remembers_images(view: ServerView) -> bool:
+    return any(entry.image for o in view.workloads for entry in o.workload.record.history)
+
+
 def _remembers_environments(view: ServerView) -> bool:
     return any(entry.environment for o in view.workloads for entry in o.workload.record.history)
 

@@ -2,9 +2,7 @@
 
 import errno
 
-PASSING = frozenset(
-    {errno.EAGAIN, errno.EINTR, errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
-)
+PASSING = frozenset({errno.EAGAIN, errno.EINTR, errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 AGAIN = "The machine lacks descriptors, memory or the like just now: try again."
 
 

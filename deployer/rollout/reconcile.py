@@ -102,9 +102,7 @@ def _may_answer_later(view: ServerView) -> bool:
     return any(o.condition is Condition.SILENT and o.probes.timeout_s > PROBE_S for o in view.open)
 
 
-def _at_once(
-    threads: int, servers: list[str], end_of: Callable[[str], _End], deadline: Deadline
-) -> dict[str, _End]:
+def _at_once(threads: int, servers: list[str], end_of: Callable[[str], _End], deadline: Deadline) -> dict[str, _End]:
     """An interruption ends the deadline: each server's present step is carried out, and that is all."""
     with ThreadPoolExecutor(threads, thread_name_prefix="reconcile") as pool:
         try:

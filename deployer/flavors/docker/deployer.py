@@ -9,12 +9,17 @@ from uuid import UUID
 from deployer import secrets
 from deployer.config import ModelServerConfig, Resources
 from deployer.engine_deployer import EngineModelDeployer
+from deployer.flavors.docker.building import Builder
 from deployer.flavors.docker.connection import USUAL, Connection
 from deployer.flavors.docker.engine import DockerEngine
 from deployer.flavors.docker.host_gateway import HostGateway
 from deployer.flavors.docker.images import DockerImages
+from deployer.flavors.docker.logins import Logins
 from deployer.flavors.docker.network import Network
 from deployer.flavors.docker.possible import require_possible
+from deployer.flavors.docker.pulling import Puller
+from deployer.flavors.docker.pushing import Pusher
+from deployer.flavors.docker.references import registry_of
 from deployer.flavors.docker.settings import DockerSettings
 from deployer.gateways.on_host import host_gateway
 from deployer.runtimes.runtime import IN_IMAGE
@@ -90,4 +95,16 @@ class DockerModelDeployer(EngineModelDeployer):
 
     @cached_property
     def images(self) -> DockerImages:
-        return DockerImages(self.connection, self._settings.image)
+        asked, logins = self._settings, self._logins
+        puller = Puller(self.connection, logins)
+        builder = Builder(self.connection, puller, asked.base_image, asked.build_network)
+        pusher = Pusher(self.connection, logins, asked.push_to) if asked.push_to else None
+        return DockerImages(self.connection, puller, builder, pusher, asked.image)
+
+    @property
+    def _logins(self) -> Logins:
+        asked = self._settings
+        if not asked.registry_credentials:
+            return Logins(self.connection)
+        login = partial(secrets.resolved, "the registry's login", asked.registry_credentials)
+        return Logins(self.connection, registry_of(asked.push_to or asked.image), login)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from deployer.engine import Health, Phase, Readiness, Ref, Unreadable, Wanted, Workload, WorkloadSpec
 from deployer.errors import EngineError, ImageUnusable, WorkloadExists
+from deployer.flavors.docker.built import Built
 from deployer.flavors.docker.connection import Connection
 from deployer.flavors.docker.container import USER, Container
 from deployer.flavors.docker.containers import POLICY, Containers
@@ -148,6 +149,7 @@ class DockerEngine:
     def sweep(self) -> None:
         """Clear up what creations that were cut short left."""
         Sweeper(self._containers).sweep()
+        Built(self._connection).sweep()
 
     def copy_model(self, digest: str, folder: Path) -> bool:
         return self._models.copy(digest, folder)
@@ -155,6 +157,10 @@ class DockerEngine:
     def collect_models(self, keep: Set[str], untouched_s: float = UNTOUCHED_S) -> None:
         """Remove the volumes of models that are not in `keep`, that no container has, and that are so old."""
         Sweeper(self._containers).collect(keep, untouched_s)
+
+    def collect_images(self, keep: Set[str]) -> None:
+        """Remove the images built here whose ids are not in `keep`, that no container has, and unused for a day."""
+        Built(self._connection).collect(keep)
 
     def _require_free(self, rows: Sequence[Row], server: str, revision: int) -> None:
         """A container that was marked has another name, and is there all the same."""

@@ -23,6 +23,10 @@ PORT = f"{PREFIX}port"
 GATEWAY = f"{PREFIX}gateway"
 """Of an empty volume that tells where the engine's gateway has its folder."""
 NETWORK = f"{PREFIX}network"
+BUILT = f"{PREFIX}built"
+"""Of an image that was built here, and so of its containers: for which runtime."""
+BUILDING = f"{PREFIX}building"
+"""Of what a build needs on its way, images and containers: its token."""
 
 _NAME = re.compile(r"(.+)-r([0-9]+)(?:-(stopped|refused))?")
 

@@ -2,13 +2,18 @@
 
 import ipaddress
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
+from deployer.config import secret_reference
 from deployer.gateways.on_host import HostSettings
 
 LARGEST_PREFIX = 29
+
+
+def _reference(login: str) -> str:
+    return secret_reference(login) if login else ""
 
 
 def _subnet(subnet: str) -> str:
@@ -46,3 +51,34 @@ class DockerSettings(HostSettings):
         title="Subnet",
         description="Of the network that the containers share, as 10.201.0.0/20; one that is free when empty.",
     )
+    base_image: str = Field(
+        default="python:{python}-slim",
+        pattern="^[^\\s]+$",
+        title="Base image",
+        description="What images for models are built on, where neither a config nor `image` names a whole one: any "
+        "that has python3 with its module venv. {python} stands for the model's version, as 3.11.",
+    )
+    build_network: str = Field(
+        default="",
+        pattern="^[^\\s]*$",
+        title="Network of builds",
+        description="`host` lets a build reach what this machine reaches; the engine's usual one when empty.",
+    )
+    push_to: str = Field(
+        default="",
+        pattern="^([^\\s@:/]+(:[0-9]+)?/)?[^\\s@:]+$|^$",
+        title="Push to",
+        description="Repository that images which were built are pushed to, as ghcr.io/us/models; none when empty.",
+    )
+    registry_credentials: Annotated[str, AfterValidator(_reference)] = Field(
+        default="",
+        title="Registry credentials",
+        description="Reference to the login, user:password, of the registry that `push_to`, else `image`, names: "
+        "env:NAME, file:/path, prefect:block/name. Those of `docker login` when empty.",
+    )
+
+    @model_validator(mode="after")
+    def _names_its_registry(self) -> Self:
+        if self.registry_credentials and not (self.push_to or self.image):
+            raise ValueError("registry_credentials are for the registry that `push_to` or `image` names: give one")
+        return self
