@@ -47,6 +47,12 @@ class HostGateway(TraefikGateway):
         self.require_no_other()
         super().remove(server, seen)
 
+    def shutdown(self, grace_s: float = 10) -> None:
+        super().shutdown(grace_s)
+        if self._claimed_by() == self.folder:
+            with gone_is_fine(), refusals("the gateway could not be given up"):
+                self._connection.api.remove_volume(CLAIM)
+
     def _claim(self) -> None:
         for _ in range(ATTEMPTS):
             present = self.require_no_other()
