@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import sys
 from collections.abc import Callable, Iterator
 
@@ -95,7 +96,15 @@ def _required(config: pytest.Config) -> list[str]:
     return list(HOW_TO_GET) if "all" in names else names
 
 
+def _heed_signals() -> None:
+    """Programs inherit what is ignored, as where the tests run in the background: they could not be interrupted."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+
+
 def pytest_configure(config: pytest.Config) -> None:
+    _heed_signals()
     assert config.cache
     os.environ.update(PREFECT_IN_TESTS, PREFECT_HOME=str(config.cache.mkdir("prefect-home")))
     known = ", ".join(HOW_TO_GET)

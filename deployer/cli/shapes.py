@@ -35,7 +35,10 @@ def unreadable_shape(found: Sequence["Unreadable"]) -> list[dict[str, Any]]:
 
 
 def revision_shape(entry: "HistoryEntry") -> dict[str, Any]:
-    """number, origin, outcome, reason, cause, digest, created_at, config, environment (key, python, needs; or null)."""
+    """number, origin, outcome, reason, cause, digest, created_at, config, and what it is served by where that is not here.
+
+    environment (key, python, needs) and image (reference, id, port); or null.
+    """
     return entry.model_dump(mode="json")
 
 

@@ -17,7 +17,18 @@ SERVER_KEYS = {
     *("model_type", "digest", "pipeline_name", "pipeline_run_id", "pipeline_step_name"),
     *("protocol", "created_at", "deployed_at", "config", "token"),
 }
-REVISION_KEYS = {"number", "origin", "outcome", "reason", "cause", "digest", "created_at", "config", "environment"}
+REVISION_KEYS = {
+    "number",
+    "origin",
+    "outcome",
+    "reason",
+    "cause",
+    "digest",
+    "created_at",
+    "config",
+    "environment",
+    "image",
+}
 
 
 @pytest.fixture
