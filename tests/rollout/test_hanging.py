@@ -19,8 +19,6 @@ from tests.support import meddling
 STARTUP_S = 0.2
 
 
-
-
 class ForgetfulEngine:
     """An engine that remembers no silence."""
 
