@@ -1,6 +1,7 @@
 # Every target sets up .venv by itself, from the pinned requirements.lock; again only when that or pyproject.toml changed.
 PYTHON ?= python3
 BIN := .venv/bin
+DEPLOYER ?= process
 MADE_BY := .venv/made-by-$(notdir $(PYTHON))
 COVERAGE := --cov --cov-report=term:skip-covered
 
@@ -31,9 +32,9 @@ $(MADE_BY):
 .venv/demo/mlflow.db: .venv/installed
 	@$(BIN)/python -m examples.demo.prepared .venv/demo
 
-# make demo ARGS=--keep leaves it running, to look at.
+# make demo ARGS=--keep leaves it running, to look at; make demo DEPLOYER=docker serves in containers.
 demo: .venv/demo/mlflow.db
-	$(BIN)/python -m examples.demo $(ARGS)
+	$(BIN)/python -m examples.demo --deployer $(DEPLOYER) $(ARGS)
 
 # Tests every engine that it can reach. With ENGINES="process docker" (or all) a missing one is a failure.
 test: setup

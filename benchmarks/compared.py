@@ -9,23 +9,31 @@ from collections.abc import Callable
 ROUNDS = 21
 
 
-def by_turns(one: Callable[[], object], other: Callable[[], object], rounds: int = ROUNDS) -> list[tuple[float, float]]:
-    """Processor seconds of one and of the other, round by round, after a first round that does not count.
+def by_turns(
+    one: Callable[[], object],
+    other: Callable[[], object],
+    rounds: int = ROUNDS,
+    clock: Callable[[], float] = time.process_time,
+) -> list[tuple[float, float]]:
+    """Seconds of one and of the other, round by round, after a first round that does not count.
+
+    Args:
+        clock: processor seconds; for what waits for another program, those of a clock.
 
     Python's garbage collector rests meanwhile, for both: what it costs is decided by all else that a process holds.
     """
-    return [(_cold(one), _cold(other)) for _ in range(rounds + 1)][1:]
+    return [(_cold(one, clock), _cold(other, clock)) for _ in range(rounds + 1)][1:]
 
 
-def _cold(ask: Callable[[], object]) -> float:
-    """Processor seconds of whoever asks for the first time: what is compared waits for nothing but the processor."""
+def _cold(ask: Callable[[], object], clock: Callable[[], float]) -> float:
+    """Seconds of whoever asks for the first time."""
     _forget()
     gc.collect()
     gc.disable()
     try:
-        began = time.process_time()
+        began = clock()
         ask()
-        return time.process_time() - began
+        return clock() - began
     finally:
         gc.enable()
 

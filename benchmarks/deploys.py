@@ -4,10 +4,13 @@ import shlex
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.figure import Figure, median, spread
 from benchmarks.served import process_deployer, tiny
+from deployer.config import ModelServerConfig
+from deployer.engine_deployer import EngineModelDeployer
 from deployer.http import NoAnswer, request
 from deployer.ports import free_port
 from deployer.rollout.steps import Action, Progress
@@ -15,14 +18,26 @@ from deployer.testing.models import command_line, write_model
 
 ROUNDS = 12
 BAR_S = 0.2
+Tiny = Callable[[Path, str], ModelServerConfig]
 
 
 def figures() -> list[Figure]:
-    with process_deployer() as deployer, tempfile.TemporaryDirectory() as folder:
+    with process_deployer() as deployer:
+        return of(deployer, tiny, _bare)
+
+
+def of(deployer: EngineModelDeployer, tiny: Tiny, bare: Callable[[Path], float], where: str = "") -> list[Figure]:
+    """For that deployer.
+
+    Args:
+        tiny: gives a config whose model gives that answer.
+        bare: seconds of the same started without it until it is ready.
+    """
+    with tempfile.TemporaryDirectory() as folder:
         place, beyond, bare_s = Path(folder), list[float](), list[float]()
         deployer.deploy_model(tiny(place, "v0"), replace=True)
         for number in range(1, ROUNDS + 1):
-            bare_s.append(_bare(place))
+            bare_s.append(bare(place))
             spent = _Ended()
             deployer.on_progress = spent.add
             began = time.perf_counter()
@@ -31,9 +46,9 @@ def figures() -> list[Figure]:
             whole = time.perf_counter() - began
             assert config.probes and server.revision == number + 1
             beyond.append(whole - bare_s[-1] - config.probes.settle_s - spent.seconds)
-    name = "deploy_model beyond bare start until ready, settle, drain and the old one's stop"
+    name = f"deploy_model{where} beyond bare start until ready, settle, drain and the old one's stop"
     return [
-        Figure("bare start until ready", spread(bare_s, "ms", 1000, 0), "what it is compared with", True),
+        Figure(f"bare start{where} until ready", spread(bare_s, "ms", 1000, 0), "what it is compared with", True),
         Figure(name, spread(beyond, "ms", 1000, 0), f"at most {BAR_S * 1000:.0f} ms", median(beyond) <= BAR_S),
     ]
 

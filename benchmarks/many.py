@@ -15,7 +15,9 @@ from deployer.flavors.memory.deployer import MemoryModelDeployer
 from deployer.flavors.memory.settings import MemorySettings
 from deployer.gateway import Backend
 from deployer.records.history import entry_of, merged
-from deployer.records.record import HISTORY_LENGTH, HistoryEntry, Outcome, Record
+from deployer.records.record import HISTORY_LENGTH, HistoryEntry, Image, Outcome, Record
+from deployer.rollout.steps import ignore
+from deployer.rollout.wait import UNLIMITED
 from deployer.runtimes import runtime_of
 
 NEVER_REPLACED, OFTEN_REPLACED = 0, HISTORY_LENGTH
@@ -28,19 +30,40 @@ def memory_deployer() -> Iterator[MemoryModelDeployer]:
         yield MemoryModelDeployer(MemorySettings(platform=folder, model_store=Path(folder)))
 
 
-def serve_many(deployer: EngineModelDeployer, count: int, replaced: int, stopped: bool = False) -> None:
-    """Let so many servers be there, each replaced so often; `stopped` ones ran before."""
+def serve_many(
+    deployer: EngineModelDeployer,
+    count: int,
+    replaced: int,
+    stopped: bool = False,
+    config: ModelServerConfig | None = None,
+    started: bool = True,
+) -> None:
+    """Let so many servers be there, each replaced so often; `stopped` ones ran before.
+
+    Args:
+        config: of each; None: that of the suite's model server.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        config = tiny(Path(folder), "v1")
+        config = config or tiny(Path(folder), "v1")
         digest = deployer.store.add(config.model_uri)
+    image = _image(deployer, config, digest)
     for number in range(count):
-        _serve(deployer, _record(config, number, digest, 1 + replaced), stopped)
+        record = _record(config, number, digest, 1 + replaced).model_copy(update={"image": image})
+        _serve(deployer, record, stopped, started)
 
 
-def _serve(deployer: EngineModelDeployer, record: Record, stopped: bool) -> None:
-    launch = runtime_of(record.config.runtime).launch(record.config)
+def _image(deployer: EngineModelDeployer, config: ModelServerConfig, digest: str) -> Image | None:
+    if deployer.images is None:
+        return None
+    launch, model = runtime_of(config.runtime).launch(config, deployer.place), deployer.store.path(digest)
+    return deployer.images.choose(config, launch, model, ignore, UNLIMITED)
+
+
+def _serve(deployer: EngineModelDeployer, record: Record, stopped: bool, started: bool) -> None:
+    launch = runtime_of(record.config.runtime).launch(record.config, deployer.place)
     workload = deployer.engine.create(WorkloadSpec(record, launch))
-    deployer.engine.start(workload.ref)
+    if started:
+        deployer.engine.start(workload.ref)
     if stopped:
         deployer.engine.mark(workload.ref, Wanted.STOPPED, "stopped by its user")
         deployer.engine.stop(workload.ref, 0)

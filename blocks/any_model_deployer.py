@@ -2,8 +2,9 @@
 
 from pydantic.json_schema import SkipJsonSchema
 
+from blocks.docker_model_deployer import DockerModelDeployer
 from blocks.model_deployer_block import ModelDeployerBlock
 from blocks.process_model_deployer import ProcessModelDeployer
 
-AnyModelDeployer = ProcessModelDeployer | SkipJsonSchema[ModelDeployerBlock] | SkipJsonSchema[str]
+AnyModelDeployer = ProcessModelDeployer | DockerModelDeployer | SkipJsonSchema[ModelDeployerBlock] | SkipJsonSchema[str]
 """A model deployer's Block, or a reference as `deployer.load` takes it."""

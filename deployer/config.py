@@ -151,10 +151,10 @@ class Command(Section):
     """A command line of the user's own that serves HTTP; used by the runtime `command`."""
 
     line: str = Field(
-        min_length=1,
+        default="",
         title="Command line",
         description="What to run; {port} and {model} stand for the port to listen on and the model's folder or file, "
-        "{python} for the interpreter of its Python environment.",
+        "{python} for the interpreter of its Python environment. In a container the image's own when empty.",
     )
     readiness_path: str = Field(
         default="/ping", pattern="^/", title="Readiness path", description="HTTP path that answers 200 when ready."

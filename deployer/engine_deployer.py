@@ -202,7 +202,8 @@ class EngineModelDeployer(Flavor):
     @cached_property
     def _preparer(self) -> Preparer:
         copies = self.engine.copy_model if isinstance(self.engine, KeepsModels) else None
-        return Preparer(self.store, self.check, self._access, self._tell, self.environments, self.images, copies)
+        parts = (self.environments, self.images, copies)
+        return Preparer(self.store, self.check, self._access, self._tell, self.place, *parts)
 
     def _find(self, uuid: UUID) -> ServerView:
         return of_uuid(uuid, self._observer.read_all())

@@ -10,6 +10,7 @@ from deployer.environments.store import Environments
 from deployer.gateway import Gateway
 from deployer.images import Images
 from deployer.rollout.steps import OnProgress, ignore
+from deployer.runtimes.runtime import HERE, Place
 from deployer.store import Store
 
 
@@ -19,12 +20,14 @@ class Flavor(BaseModelDeployer):
     Attributes:
         on_progress: called for each step, when it begins and when it is done; from several threads in reconcile.
         token: reference to the token that callers of its servers must show; empty where they need none.
+        place: where its runtimes run.
         keep_models: how many revisions of each server keep their model's bytes.
     """
 
     on_progress: OnProgress = staticmethod(ignore)
     keep_models: int = 3
     token: str = ""
+    place: Place = HERE
 
     @property
     @abstractmethod

@@ -18,6 +18,7 @@ from deployer.rollout.steps import Action, OnProgress, Progress, Step
 from deployer.rollout.wait import UNLIMITED, Deadline
 from deployer.rollout.wish import Wish
 from deployer.runtimes import runtime_of
+from deployer.runtimes.runtime import HERE, Place
 from deployer.sources.addresses import require_no_credentials
 from deployer.sources.fetching import Terms
 from deployer.sources.watch import OnBytes, so_far
@@ -30,6 +31,7 @@ class Preparer:
     Args:
         check: refuses what the flavor cannot fulfil.
         access: the gateway's entry of the token that callers must show.
+        place: where it is going to run.
         environments, images: None where the flavor has none.
         copies: puts the platform's own copy of a digest into a folder; None where it keeps none.
     """
@@ -40,6 +42,7 @@ class Preparer:
         check: Callable[[ModelServerConfig], None],
         access: Callable[[ModelServerConfig], str],
         on_progress: OnProgress,
+        place: Place = HERE,
         environments: Environments | None = None,
         images: Images | None = None,
         copies: Callable[[str, Path], bool] | None = None,
@@ -48,7 +51,8 @@ class Preparer:
         self._check = check
         self._access = access
         self._tell = on_progress
-        self._environments = EnvironmentPreparer(environments, on_progress)
+        self._environments = EnvironmentPreparer(environments, on_progress, place)
+        self._place = place
         self._images = images
         self._copies = copies
 
@@ -89,7 +93,7 @@ class Preparer:
         """
         # Not by the config itself: what earlier versions stored has to read.
         require_no_credentials(config.model_uri)
-        runtime_of(config.runtime).check_config(config)
+        runtime_of(config.runtime).check_config(config, self._place)
         self._check(config)
         self._access(config)
         self._environments.check_config(config)
@@ -169,7 +173,7 @@ class Preparer:
             config=config,
             digest=digest,
             model_type=config.model_type or model_type,
-            launch=runtime.launch(config),
+            launch=runtime.launch(config, self._place),
             request_id=request_id,
             cause=cause,
             replace=replace,

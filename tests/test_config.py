@@ -87,7 +87,6 @@ def test_a_form_says_which_rollout_causes_an_outage() -> None:
         {"probes": {"timeout_s": 0}},
         {"drain": {"drain_s": -1}},
         {"drain": {"grace_s": -1}},
-        {"command": {"line": ""}},
         {"command": {"line": "serve", "readiness_path": "ping"}},
         {"command": {"line": "serve", "prediction_path": "predict"}},
     ],

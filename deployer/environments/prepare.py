@@ -13,6 +13,7 @@ from deployer.errors import EnvironmentMismatch, InvalidModel, Unsupported
 from deployer.records.record import Environment
 from deployer.rollout.steps import Action, OnProgress, Progress, Step
 from deployer.runtimes import runtime_of
+from deployer.runtimes.runtime import HERE, Place
 
 if TYPE_CHECKING:
     from deployer.environments.requirements import Requirements
@@ -25,11 +26,13 @@ class EnvironmentPreparer:
 
     Args:
         environments: None where the flavor has none.
+        place: where it is going to run; what a container's image has is its own.
     """
 
-    def __init__(self, environments: Environments | None, on_progress: OnProgress) -> None:
+    def __init__(self, environments: Environments | None, on_progress: OnProgress, place: Place = HERE) -> None:
         self._environments = environments
         self._tell = on_progress
+        self._place = place
 
     def check_config(self, config: ModelServerConfig) -> None:
         """Refuse what cannot be had, before anything is touched.
@@ -57,7 +60,8 @@ class EnvironmentPreparer:
         """
         if config.environment == ISOLATED:
             return self._isolated(config, model)
-        if config.environment != UNCHECKED and runtime_of(config.runtime).names_python(config):
+        is_checked = self._place.is_here and config.environment != UNCHECKED
+        if is_checked and runtime_of(config.runtime).names_python(config):
             require_installed(model)
         return None
 

@@ -2,9 +2,10 @@
 
 import ipaddress
 import re
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
@@ -13,6 +14,7 @@ from deployer.config import secret_reference
 from deployer.gateways.traefik import DEFAULT_PORT, TraefikGateway
 from deployer.gateways.traefik_certificate import Certificate
 
+Kind = TypeVar("Kind", bound=TraefikGateway)
 HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
 
 
@@ -94,9 +96,15 @@ class HostSettings(BaseModel):
         return self
 
 
-def host_gateway(folder: Path, asked: HostSettings, default_port: int = DEFAULT_PORT) -> TraefikGateway:
-    """The gateway in that folder, as the settings have it."""
-    return TraefikGateway(
+def host_gateway(
+    folder: Path, asked: HostSettings, kind: Callable[..., Kind], default_port: int = DEFAULT_PORT
+) -> Kind:
+    """The gateway in that folder, as the settings have it.
+
+    Args:
+        kind: TraefikGateway, or what takes its arguments.
+    """
+    return kind(
         folder,
         asked.gateway_port,
         asked.traefik,

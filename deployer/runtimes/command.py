@@ -1,13 +1,13 @@
 """A command line of the user's own that serves HTTP."""
 
 import shlex
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deployer.config import Command, ModelServerConfig
 from deployer.engine import Launch
 from deployer.errors import InvalidConfig
+from deployer.runtimes.runtime import HERE, Place
 
 if TYPE_CHECKING:
     from deployer.environments.requirements import Requirements
@@ -24,8 +24,10 @@ class CommandRuntime:
 
     protocol = PROTOCOL
 
-    def check_config(self, config: ModelServerConfig) -> None:
-        _argv(_section(config))
+    def check_config(self, config: ModelServerConfig, place: Place = HERE) -> None:
+        argv = _argv(_section(config))
+        if place.is_here and not argv:
+            raise InvalidConfig("The command line names no program.", hint="Begin it with the program to run.")
 
     def model_type(self, model: Path) -> str:
         return ""
@@ -36,11 +38,11 @@ class CommandRuntime:
     def needs(self, requirements: "Requirements", python: str) -> tuple[str, ...]:
         return ()
 
-    def launch(self, config: ModelServerConfig) -> Launch:
+    def launch(self, config: ModelServerConfig, place: Place = HERE) -> Launch:
         command = _section(config)
         argv = _argv(command)
         if config.environment != "isolated":
-            argv = tuple(word.replace(PYTHON, sys.executable) for word in argv)
+            argv = tuple(word.replace(PYTHON, place.python) for word in argv)
         return Launch(
             argv=argv,
             env={"PORT": "{port}", "PYTHONDONTWRITEBYTECODE": "1"},
@@ -68,6 +70,6 @@ def _argv(command: Command) -> tuple[str, ...]:
             f"The command line {command.line!r} cannot be split into words: {str(error).lower()}.",
             hint="Close each quote; no shell runs it, so a quote or backslash meant literally is quoted itself.",
         ) from None
-    if not argv or not argv[0]:
+    if argv and not argv[0]:
         raise InvalidConfig("The command line names no program.", hint="Begin it with the program to run.")
     return argv

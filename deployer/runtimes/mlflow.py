@@ -1,6 +1,5 @@
 """MLflow's scoring app, for every model that `mlflow.<flavor>.log_model` or `save_model` wrote."""
 
-import sys
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,6 +10,7 @@ from deployer.engine import Launch
 from deployer.errors import InvalidModel, Unsupported
 from deployer.gateway import REVISION_HEADER
 from deployer.runtimes import mlflow_needs
+from deployer.runtimes.runtime import HERE, Place
 
 if TYPE_CHECKING:
     from deployer.environments.requirements import Requirements
@@ -30,13 +30,13 @@ class MLflowRuntime:
 
     protocol = PROTOCOL
 
-    def check_config(self, config: ModelServerConfig) -> None:
+    def check_config(self, config: ModelServerConfig, place: Place = HERE) -> None:
         """Nothing in the config can be wrong for it, but MLflow must be there, unless it is installed for the model.
 
         Raises:
             Unsupported: it is not.
         """
-        if config.environment == "isolated":
+        if config.environment == "isolated" or not place.is_here:
             return
         if not all(find_spec(module) for module in ("mlflow", "pandas", "uvicorn", "uvloop")):
             raise Unsupported(
@@ -56,19 +56,20 @@ class MLflowRuntime:
         """What this library is tested with, but for what the model pins itself."""
         return tuple(mlflow_needs.needs(requirements, python))
 
-    def launch(self, config: ModelServerConfig) -> Launch:
+    def launch(self, config: ModelServerConfig, place: Place = HERE) -> Launch:
         grace_s = (config.drain or Drain()).grace_s
-        python = "{python}" if config.environment == "isolated" else sys.executable
+        python = "{python}" if config.environment == "isolated" else place.python
+        listens = ("--fd", "{descriptor}") if place.is_here else ("--host", "0.0.0.0", "--port", "{port}")
         return Launch(
             argv=(
                 *(python, "-P", "-m", "uvicorn", "mlflow.pyfunc.scoring_server.app:app"),
-                *("--fd", "{descriptor}", "--loop", "uvloop"),
+                *(*listens, "--loop", "uvloop"),
                 *("--timeout-graceful-shutdown", str(int(grace_s))),
                 *("--header", f"{REVISION_HEADER}:{{revision}}", "--no-server-header", "--no-access-log"),
             ),
             env=dict(ENVIRONMENT),
             readiness_path=(config.probes and config.probes.path) or "/ping",
-            takes_descriptor=True,
+            takes_descriptor=place.is_here,
             stamps_revision=True,
         )
 

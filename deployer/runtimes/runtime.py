@@ -1,5 +1,7 @@
 """The contract of a runtime: how a model becomes an HTTP server."""
 
+import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -10,6 +12,24 @@ if TYPE_CHECKING:
     from deployer.environments.requirements import Requirements
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where a runtime is to run.
+
+    Attributes:
+        python: the interpreter, where no isolated environment is asked for.
+        is_here: as a process of this machine, with what is installed for this interpreter; else in a container, with
+            what its image has.
+    """
+
+    python: str
+    is_here: bool
+
+
+HERE = Place(sys.executable, True)
+IN_IMAGE = Place("python3", False)
+
+
 class Runtime(Protocol):
     """How a model becomes an HTTP server, wherever it runs."""
 
@@ -18,11 +38,12 @@ class Runtime(Protocol):
         """How predictions are asked for: a key of `deployer.client.PROTOCOLS`."""
         ...
 
-    def check_config(self, config: ModelServerConfig) -> None:
+    def check_config(self, config: ModelServerConfig, place: Place = HERE) -> None:
         """Look at the config alone.
 
         Raises:
             InvalidConfig: a section that this runtime needs is missing or senseless.
+            Unsupported: it cannot run there.
         """
         ...
 
@@ -46,7 +67,7 @@ class Runtime(Protocol):
         """
         ...
 
-    def launch(self, config: ModelServerConfig) -> Launch:
+    def launch(self, config: ModelServerConfig, place: Place = HERE) -> Launch:
         """How to run it; `{python}` stands for the interpreter of an isolated environment."""
         ...
 

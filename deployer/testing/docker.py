@@ -163,7 +163,7 @@ class DockerHarness(ModelFolder, HttpHarness):
                 for one in api.containers(all=True, filters={"label": [label]}):
                     with contextlib.suppress(Exception):
                         api.remove_container(one["Id"], force=True)
-            for label in (labels.NOTE, labels.DIGEST):
+            for label in (labels.NOTE, labels.DIGEST, labels.GATEWAY):
                 for volume in self._volumes(label):
                     with contextlib.suppress(Exception):
                         api.remove_volume(volume["Name"])
@@ -211,6 +211,7 @@ def remove_what_tests_share(host: str = "") -> None:
     from docker.errors import APIError
 
     api = Connection(host).api
+    server_image.cache_clear()
     for image in api.images(name=SERVER_IMAGE):
         api.remove_image(image["Id"], force=True)
     for network in api.networks(names=[NETWORK], filters={"label": labels.NETWORK}):

@@ -1,4 +1,4 @@
-"""Run the demo: `python -m examples.demo [--keep]`."""
+"""Run the demo: `python -m examples.demo [--deployer docker] [--keep]`."""
 
 import argparse
 import contextlib
@@ -24,15 +24,17 @@ def main() -> int:
     """Play all acts; 0 if everything was as it should be."""
     parser = argparse.ArgumentParser(description=__doc__, prog="python -m examples.demo")
     parser.add_argument("--keep", action="store_true", help="leave everything running afterwards, to look at")
-    keep = parser.parse_args().keep
+    parser.add_argument("--deployer", choices=("process", "docker"), default="process", help="where models are served")
+    asked = parser.parse_args()
+    keep = asked.keep
     began = time.monotonic()
     with _folder(keep) as folder, prefect_server(folder, _prepared(folder), keep) as api_url:
         from examples.demo.story import tell  # Prefect reads its settings when it is imported
 
-        acts = tell(folder, api_url, keep)
+        acts = tell(folder, api_url, keep, asked.deployer)
         _show(acts)
         if keep:
-            _say_how_to_look(folder, api_url)
+            _say_how_to_look(folder, api_url, asked.deployer)
     print(f"The demo took {time.monotonic() - began:.0f} s.")
     return 1 if any(one.wrong for one in acts) else 0
 
@@ -62,13 +64,13 @@ def _show(acts: "list[Played]") -> None:
     Console(width=None if sys.stdout.isatty() else 140).print(table)
 
 
-def _say_how_to_look(folder: Path, api_url: str) -> None:
+def _say_how_to_look(folder: Path, api_url: str, flavor: str) -> None:
     print(
         f"Everything still runs. To look at it:\n"
-        f"  export MODEL_DEPLOYER_STATE_DIR={folder}/state PREFECT_API_URL={api_url}\n"
+        f"  export MODEL_DEPLOYER={flavor} MODEL_DEPLOYER_STATE_DIR={folder}/state PREFECT_API_URL={api_url}\n"
         f"  {Path(sys.executable).parent}/model-deployer list\n"
         f"  {api_url.removesuffix('/api')}/v2 in a browser shows the flow runs and the server's card\n"
-        f"To end it: model-deployer delete digits; then end the Prefect server and Traefik; their folder is {folder}"
+        f"To end it: model-deployer delete demo-digits; then end the Prefect server and Traefik, of {folder}"
     )
 
 

@@ -1,16 +1,11 @@
 """The acts of the demo, and what each must show."""
 
-import os
-import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from deployer import ModelServer
-from deployer.engine import Phase
 from deployer.errors import DeployerError
-from deployer.flavors.process.deployer import ProcessModelDeployer
 from examples.demo.traffic import Sent, requests_in
 
 LINGER_S = 0.3
@@ -89,11 +84,3 @@ def played(acts: list[Act], out: Path) -> list[Played]:
     """Each act beside the requests that ended in it: one in flight when the server was killed belongs to the kill."""
     sent = sorted(requests_in(out), key=lambda one: one.ended)
     return [Played(one, tuple(s for s in sent if one.began <= s.ended < one.ended)) for one in acts]
-
-
-def kill(deployer: ProcessModelDeployer, server: ModelServer) -> None:
-    """SIGKILL, as the system does when memory runs out."""
-    serving = next(w for w in deployer.engine.list() if w.record.uuid == server.uuid and w.phase is Phase.RUNNING)
-    pid = deployer.engine.pid(serving.ref)
-    assert pid, "the server does not run"
-    os.kill(pid, signal.SIGKILL)

@@ -11,6 +11,9 @@ from sklearn.model_selection import train_test_split
 from deployer import ModelServer, ModelServerConfig
 from deployer.tasks import deploy_model
 
+SERVER = "demo-digits"
+"""Like nobody else's on the same platform."""
+
 
 @task
 def train(trees: int) -> tuple[str, float]:
@@ -38,7 +41,7 @@ def train_and_deploy(deployer: str, trees: int, interrupted_upload: bool = False
     if interrupted_upload:
         pickled = Path(model_uri) / "model.pkl"
         pickled.write_bytes(pickled.read_bytes()[: pickled.stat().st_size // 2])
-    server = deploy_model(ModelServerConfig(model_name="digits", model_uri=model_uri), deployer)
+    server = deploy_model(ModelServerConfig(model_name=SERVER, model_uri=model_uri), deployer)
     return server, accuracy
 
 

@@ -7,7 +7,11 @@ import pytest
 from deployer.testing.docker import DockerHarness
 from deployer.testing.suite import *  # noqa: F403
 
-pytestmark = [pytest.mark.xdist_group("docker"), pytest.mark.usefixtures("docker_engine")]
+pytestmark = [
+    pytest.mark.xdist_group("docker"),
+    pytest.mark.usefixtures("docker_engine"),
+    pytest.mark.timeout(400),  # A hundred containers are started one after the other.
+]
 
 
 @pytest.fixture

@@ -27,7 +27,8 @@ def test_every_field_of_a_config_stands_there(name: str) -> None:
 
 @pytest.mark.parametrize("flavor", [name for name, entry in flavors().items() if entry.value.startswith("deployer.")])
 def test_every_setting_of_every_flavor_stands_there_with_its_variable(flavor: str) -> None:
-    _, _, section = reference.page().partition(f"\n### {flavor}\n")
+    settings = reference.page().partition("\n## The settings")[2]
+    _, _, section = settings.partition(f"\n### {flavor}\n")
     for name in flavors()[flavor].load().SETTINGS.model_fields:
         assert f"\n| `{name}` | `MODEL_DEPLOYER_{name.upper()}` | " in section.partition("\n#")[0]
 

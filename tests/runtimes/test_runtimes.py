@@ -9,6 +9,7 @@ import pytest
 from deployer.config import Command, Drain, ModelServerConfig, Probes
 from deployer.errors import InvalidConfig, InvalidModel, UnknownName, Unsupported
 from deployer.runtimes import runtime_of
+from deployer.runtimes.runtime import IN_IMAGE
 
 SKLEARN = """
 flavors:
@@ -48,11 +49,25 @@ def test_the_runtime_command_needs_its_section() -> None:
         runtime_of("command").check_config(config(runtime="command"))
 
 
-@pytest.mark.parametrize("line", ["serve 'weights", "serve weights\\", " ", "''"])
+@pytest.mark.parametrize("line", ["serve 'weights", "serve weights\\", "", " ", "''"])
 def test_a_command_line_that_cannot_be_run_is_refused(line: str) -> None:
     with pytest.raises(InvalidConfig) as refused:
         runtime_of("command").check_config(commanded(line))
     assert refused.value.hint
+
+
+def test_a_container_may_run_its_image_s_own_command_and_its_own_python() -> None:
+    runtime_of("command").check_config(commanded(""), IN_IMAGE)
+    assert runtime_of("command").launch(commanded(""), IN_IMAGE).argv == ()
+    assert runtime_of("command").launch(commanded("{python} serve.py"), IN_IMAGE).argv == ("python3", "serve.py")
+
+
+def test_mlflow_in_a_container_listens_to_its_network_and_needs_nothing_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("deployer.runtimes.mlflow.find_spec", lambda module: None)
+    runtime_of("mlflow").check_config(config(), IN_IMAGE)
+    launch = runtime_of("mlflow").launch(config(), IN_IMAGE)
+    assert launch.argv[0] == "python3" and not launch.takes_descriptor
+    assert "--host 0.0.0.0 --port {port}" in " ".join(launch.argv)
 
 
 def test_another_runtime_leaves_the_section_command_unused() -> None:

@@ -37,6 +37,10 @@ class OwnEngine:
     _containerd: "subprocess.Popen[bytes] | None" = field(default=None, repr=False)
 
     @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
+    @property
     def bridge(self) -> str:
         """Two engines may not share one."""
         return f"test-docker{self.live_restore:d}"
@@ -57,7 +61,7 @@ class OwnEngine:
             *("dockerd", "--containerd", f"{self.folder}/containerd.sock"),
             *("--host", self.host, "--bridge", self.bridge),
             *("--default-address-pool", f"base=10.{232 + self.live_restore}.0.0/16,size=24"),
-            *("--data-root", f"{self.folder}/data", "--exec-root", f"{self.folder}/run"),
+            *("--data-root", str(self.data), "--exec-root", f"{self.folder}/run"),
             *("--pidfile", f"{self.folder}/pid", f"--live-restore={str(self.live_restore).lower()}"),
         ]
         self._daemon = self._run(command)
@@ -121,13 +125,20 @@ class OwnEngine:
 
 
 @contextmanager
-def own_engine(live_restore: bool) -> Iterator[OwnEngine]:
-    """One that has the base image of the tests, and nothing else; nothing of it is left afterwards."""
+def own_engine(live_restore: bool, disk: str = "") -> Iterator[OwnEngine]:
+    """One that has the base image of the tests, and nothing else; nothing of it is left afterwards.
+
+    Args:
+        disk: the size of the disk on which its data are, as 800m; empty: as large as this machine's.
+    """
     with tempfile.TemporaryDirectory(prefix="engine-", dir="/var/tmp", ignore_cleanup_errors=True) as name:
         engine = OwnEngine(Path(name), live_restore)
         run = partial(subprocess.run, check=True, capture_output=True)
         run(["ip", "link", "add", engine.bridge, "type", "bridge"])
         try:
+            if disk:
+                engine.data.mkdir()
+                run(["mount", "-t", "tmpfs", "-o", f"size={disk}", "engine", str(engine.data)])
             run(["ip", "address", "add", f"10.231.{live_restore:d}.1/24", "dev", engine.bridge])
             run(["ip", "link", "set", engine.bridge, "up"])
             engine.start()

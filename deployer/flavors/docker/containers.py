@@ -56,6 +56,7 @@ class Containers:
     connection: Connection
     notebook: Notebook
     _described: dict[str, Described | str] = field(default_factory=dict)
+    _seen: dict[str, Row] = field(default_factory=dict)
 
     def rows(self, server: str | None = None) -> list[Row]:
         """All containers that claim to be workloads of ours, or of one server, in one call."""
@@ -65,7 +66,15 @@ class Containers:
         rows = [row_of(told, NETWORK) for told in found]
         if server is None:
             self._forget_all_but({row.id for row in rows})
+        self._seen = {**({} if server is None else self._seen), **{row.token: row for row in rows}}
         return rows
+
+    def seen(self, workloads: Iterable[Workload]) -> dict[str, Row]:
+        """The rows of what was listed just now, by token; listed again where one of them was not."""
+        tokens = {workload.record.token for workload in workloads}
+        if not tokens <= self._seen.keys():
+            self.rows()
+        return {token: self._seen[token] for token in tokens & self._seen.keys()}
 
     def row(self, ref: Ref) -> Row | None:
         """The workload's container; None where it is gone."""

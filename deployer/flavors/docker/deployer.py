@@ -4,6 +4,7 @@ import hashlib
 from functools import cached_property, partial
 from pathlib import Path
 from typing import ClassVar
+from uuid import UUID
 
 from deployer import secrets
 from deployer.config import ModelServerConfig, Resources
@@ -11,6 +12,7 @@ from deployer.engine_deployer import EngineModelDeployer
 from deployer.flavors.docker.building import Builder
 from deployer.flavors.docker.connection import USUAL, Connection
 from deployer.flavors.docker.engine import DockerEngine
+from deployer.flavors.docker.host_gateway import HostGateway
 from deployer.flavors.docker.images import DockerImages
 from deployer.flavors.docker.logins import Logins
 from deployer.flavors.docker.network import Network
@@ -20,7 +22,7 @@ from deployer.flavors.docker.pushing import Pusher
 from deployer.flavors.docker.references import registry_of
 from deployer.flavors.docker.settings import DockerSettings
 from deployer.gateways.on_host import host_gateway
-from deployer.gateways.traefik import TraefikGateway
+from deployer.runtimes.runtime import IN_IMAGE
 from deployer.state_directory import usable_state_directory
 from deployer.store import Store
 
@@ -32,6 +34,7 @@ class DockerModelDeployer(EngineModelDeployer):
 
     FLAVOR: ClassVar[str] = "docker"
     SETTINGS = DockerSettings
+    place = IN_IMAGE
 
     def __init__(self, settings: DockerSettings) -> None:
         self._settings = settings
@@ -46,6 +49,14 @@ class DockerModelDeployer(EngineModelDeployer):
     def check(self, config: ModelServerConfig) -> None:
         self.connection.require_here()
         super().check(config)
+
+    def stop_model_server(self, uuid: UUID, timeout: int = 300, force: bool = False) -> None:
+        self.gateway.require_no_other()  # Its route would go on leading to what is stopped.
+        super().stop_model_server(uuid, timeout, force)
+
+    def delete_model_server(self, uuid: UUID, timeout: int = 300, force: bool = False) -> None:
+        self.gateway.require_no_other()
+        super().delete_model_server(uuid, timeout, force)
 
     def check_resources(self, resources: Resources) -> None:
         require_possible(resources, self.connection)
@@ -74,8 +85,9 @@ class DockerModelDeployer(EngineModelDeployer):
         return DockerEngine(self.connection, network, self.store.path, secrets.resolve)
 
     @cached_property
-    def gateway(self) -> TraefikGateway:
-        return host_gateway(self.state_dir / "gateway", self._settings, DEFAULT_PORT)
+    def gateway(self) -> HostGateway:
+        kind = partial(HostGateway, self.connection)
+        return host_gateway(self.state_dir / "gateway", self._settings, kind, DEFAULT_PORT)
 
     @cached_property
     def store(self) -> Store:

@@ -18,6 +18,7 @@ from deployer.flavors.docker.network import Network
 from deployer.flavors.docker.notes import Kind, Notebook
 from deployer.flavors.docker.probe import Prober
 from deployer.flavors.docker.refusals import Gone, NameTaken, gone_is_fine, refusals
+from deployer.flavors.docker.rows import Row
 from deployer.flavors.docker.starts import Starts
 from deployer.flavors.docker.sweep import UNTOUCHED_S, Sweeper
 from deployer.probing import USUAL_TIMEOUT_S, probe_all
@@ -57,20 +58,19 @@ class DockerEngine:
         return self._containers.unreadable()
 
     def probe(self, workloads: Sequence[Workload], deadline_s: float) -> dict[Ref, Readiness]:
-        servers = {workload.record.server for workload in workloads}
-        rows = self._containers.rows(servers.pop() if len(servers) == 1 else None)
-        prober = Prober(self._containers, {row.token: row for row in rows})
+        prober = Prober(self._containers, self._containers.seen(workloads))
         return prober.confirmed(probe_all(workloads, prober.ask, deadline_s))
 
     def create(self, spec: WorkloadSpec) -> Workload:
         record, name = spec.record, workload_name(spec.record.server, spec.record.revision)
         if record.image is None:
             raise EngineError(f"{name} names no image", hint="Deploy it again: another flavor's deployer made it.")
-        self._require_free(record.server, record.revision)
+        rows = self._containers.rows()
+        self._require_free(rows, record.server, record.revision)
         secrets = self._resolve_secrets(record.config.secrets)
         try:
-            model = self._models.ensure(record.digest, record.image.id)
-            address = self._network.free_address({row.address for row in self._containers.rows()})
+            model = self._models.ensure(record.digest, record.image.id, _served(rows))
+            address = self._network.free_address({row.address for row in rows})
             made = Container(spec, record.image.id, record.image.port, model, address, secrets)
             with refusals(f"{name} could not be created"):
                 created = self._create(made)
@@ -162,10 +162,10 @@ class DockerEngine:
         """Remove the images built here whose ids are not in `keep`, that no container has, and unused for a day."""
         Built(self._connection).collect(keep)
 
-    def _require_free(self, server: str, revision: int) -> None:
+    def _require_free(self, rows: Sequence[Row], server: str, revision: int) -> None:
         """A container that was marked has another name, and is there all the same."""
-        taken = [what.record.revision for _, what in self._containers.chosen(self._containers.rows(server))]
-        if revision in taken:
+        taken = {(what.record.server, what.record.revision) for _, what in self._containers.chosen(rows)}
+        if (server, revision) in taken:
             raise WorkloadExists(f"{workload_name(server, revision)} exists already")
 
     def _create(self, made: Container) -> str:
@@ -198,6 +198,11 @@ class DockerEngine:
                     remove()
         if not kept:
             raise WorkloadExists(f"{workload_name(server, revision)} exists already")
+
+
+def _served(rows: Sequence[Row]) -> set[str]:
+    """The volumes of what was started: one that is just made may have to go again."""
+    return {volume for row in rows if row.phase is not Phase.CREATED for volume in row.volumes}
 
 
 def _new_workload(made: Container) -> Workload:

@@ -10,7 +10,7 @@ import os
 import secrets
 import tarfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,25 +53,28 @@ class Models:
     connection: Connection
     path_of: Callable[[str], Path]
 
-    def ensure(self, digest: str, image: str) -> ModelVolume:
+    def ensure(self, digest: str, image: str, served: Container[str] = ()) -> ModelVolume:
         """A complete volume with that model, filled from this machine where the engine has none.
 
         Args:
             image: any that the engine has, to open volumes with.
+            served: volumes that a workload has, which are complete, as it would not be there otherwise.
 
         Raises:
             ModelGone: neither the engine nor this machine has the bytes.
             EngineError: it cannot be filled.
         """
-        return self.find(digest, image) or self._fill(digest, self.path_of(digest), image)
+        return self.find(digest, image, served) or self._fill(digest, self.path_of(digest), image)
 
-    def find(self, digest: str, image: str) -> ModelVolume | None:
+    def find(self, digest: str, image: str, served: Container[str] = ()) -> ModelVolume | None:
         """A complete volume with that model."""
         with refusals(f"the volumes of the model {digest[:12]} could not be listed"):
             asked = {"label": [f"{labels.DIGEST}={digest}"]}
             found = self.connection.api.volumes(filters=asked).get("Volumes") or []
-        for told in found:
-            volume = ModelVolume(told["Name"], told["Labels"].get(labels.PLACE, FOLDER))
+        volumes = [ModelVolume(told["Name"], told["Labels"].get(labels.PLACE, FOLDER)) for told in found]
+        if known := next((volume for volume in volumes if volume.name in served), None):
+            return known
+        for volume in volumes:
             with contextlib.suppress(Gone), self._opened(volume.name, image) as helper:
                 if self.is_complete(helper):
                     return volume

@@ -2,15 +2,30 @@
 
 import contextlib
 from collections.abc import Iterator
+from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 from deployer.errors import DeployerError, EngineError, EngineUnavailable
+
+if TYPE_CHECKING:
+    from docker.errors import APIError
 
 NO_ENGINE = "Start it (`systemctl start docker`, or Docker Desktop), or name another one: the setting docker_host."
 NO_PERMISSION = "Add yourself to the group docker and log in again, or run as a user who may use the socket."
 NO_TRUST = "Name the folder that holds ca.pem, cert.pem and key.pem for this engine: the setting tls_folder."
+WANTS_TLS = "HTTP request to an HTTPS server"
 NO_SPACE = "Free some space where the engine keeps its data (`docker system df`), then try again."
 SEE_ITS_LOG = "See the engine's own log (`journalctl -u docker`), then try again."
 AGAIN = "It may be restarting: try again."
+TOO_OLD = "Update the engine: version 20.10 (API 1.41) or later is needed."
+PASSING = ("context deadline exceeded", "i/o timeout", "EOF")
+HINTS = {
+    "no space left on device": NO_SPACE,
+    "is too new": TOO_OLD,
+    "is too old": TOO_OLD,
+    WANTS_TLS: NO_TRUST,
+}
+"""By what the engine says; its statuses tell these from nothing."""
 
 
 class Gone(Exception):
@@ -50,27 +65,25 @@ def gone_is_fine() -> "contextlib.suppress":
     return contextlib.suppress(Gone)
 
 
-def _refused(failure: str, error: "object") -> Exception:
-    status = getattr(error, "status_code", None) or 0
-    said = str(getattr(error, "explanation", "") or error).strip()
-    if status == 404:
+def _refused(failure: str, error: "APIError") -> Exception:
+    said = str(error.explanation or error).strip()
+    if error.status_code == HTTPStatus.NOT_FOUND:
         return Gone(said)
-    if status == 409 and "is already in use by container" in said:
+    if error.status_code == HTTPStatus.CONFLICT and "is already in use by container" in said:
         return NameTaken(said)
-    if "no space left on device" in said.lower():
-        return EngineError(f"{failure}: No space left on device: {said}", hint=NO_SPACE)
-    if "is too new" in said or "is too old" in said:
-        return EngineError(f"{failure}: {said}", hint="Update the engine: version 20.10 (API 1.41) or later is needed.")
-    if status == 503 or any(passing in said for passing in ("context deadline exceeded", "i/o timeout", "EOF")):
+    if error.status_code == HTTPStatus.SERVICE_UNAVAILABLE or any(passing in said for passing in PASSING):
         return EngineUnavailable(f"{failure}: {said}", hint=AGAIN)
-    return EngineError(f"{failure}: {said}", hint=SEE_ITS_LOG)
+    hint = next((hint for words, hint in HINTS.items() if words in said), SEE_ITS_LOG)
+    if hint == NO_SPACE:
+        said = f"No space left: {said}"
+    return EngineError(f"{failure}: {said}", hint=hint)
 
 
 def _unreachable(failure: str, error: BaseException) -> DeployerError:
     said = _innermost(error)
     if "Permission denied" in said:
         return EngineError(f"{failure}: the engine's socket may not be used: {said}", hint=NO_PERMISSION)
-    if "CERTIFICATE" in said or "SSL" in said or "TLS" in said or "HTTP request to an HTTPS server" in said:
+    if "CERTIFICATE" in said or "SSL" in said or "TLS" in said or WANTS_TLS in said:
         return EngineError(
             f"{failure}: the engine is not trusted, or does not trust this deployer: {said}", hint=NO_TRUST
         )

@@ -58,7 +58,7 @@ class ProcessModelDeployer(EngineModelDeployer):
 
     @cached_property
     def gateway(self) -> TraefikGateway:
-        return host_gateway(self.state_dir / "gateway", self._settings)
+        return host_gateway(self.state_dir / "gateway", self._settings, TraefikGateway)
 
     @cached_property
     def store(self) -> Store:

@@ -172,7 +172,7 @@ def _next_revision(harness: Harness) -> WorkloadSpec:
     present = _workload(harness).record
     new = {"revision": present.revision + 1, "token": uuid4().hex, "request_id": "another"}
     record = present.model_copy(update=new)
-    return WorkloadSpec(record, runtime_of(record.config.runtime).launch(record.config))
+    return WorkloadSpec(record, runtime_of(record.config.runtime).launch(record.config, harness.deployer().place))
 
 
 def _lasting(workload: Workload) -> tuple[object, ...]:

@@ -19,7 +19,7 @@ from deployer.testing.hammer import Reply
 from deployer.testing.harness import Harness
 
 JsonObject = dict[str, Any]
-FORMATS = (1, 2)
+FORMATS = (1, 2, 3)
 """Of a record and of how it is launched, stored together when one of them is new."""
 
 
@@ -49,7 +49,7 @@ def stored(what: str, version: int) -> JsonObject:
 def _create(harness: Harness, deployer: EngineModelDeployer, old_record: JsonObject, old_launch: JsonObject) -> None:
     """Its workload, with bytes, a program and an image that this machine has."""
     config, images = harness.config("v1"), deployer.images
-    digest, program = deployer.store.add(config.model_uri), runtime_of(config.runtime).launch(config)
+    digest, program = deployer.store.add(config.model_uri), runtime_of(config.runtime).launch(config, deployer.place)
     image = images and images.choose(config, program, deployer.store.path(digest), ignore, UNLIMITED)
     record = Record.model_validate(old_record | {"digest": digest}).model_copy(update={"image": image})
     launch = TypeAdapter(Launch).validate_python(old_launch)

@@ -25,7 +25,7 @@ from tests.flavors.process.conftest import PYTHON, look, spec, started, until
 FORMATS = Path(__file__).with_name("formats")
 ROUTES = Path(__file__).parents[2] / "gateways" / "formats"
 VERSIONS = sorted(path.name for path in FORMATS.iterdir())
-ROUTES_OF_THAT_TIME = {"2": "1"}
+ROUTES_OF_THAT_TIME = {"2": "1", "3": "1"}
 SERVER, BOOT_THEN = "groe-2025-93c3cfef", "0b0075ed-0000-4000-8000-000000000001"
 
 

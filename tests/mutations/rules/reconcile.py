@@ -73,14 +73,14 @@ MUTATIONS = (
     Mutation(
         rule="What dies again and again is given up.",
         file=PLAN,
-        old="if not given_up(o) and not back_off_s(o):",
+        old="if not o.workload.comes_back and not given_up(o) and not back_off_s(o):",
         new="if not back_off_s(o):",
         seen_by=("tests/rollout/test_plan.py::test_a_server_that_dies_again_and_again_is_given_up",),
     ),
     Mutation(
         rule="What dies again and again is brought back ever later.",
         file=PLAN,
-        old="if not given_up(o) and not back_off_s(o):",
+        old="if not o.workload.comes_back and not given_up(o) and not back_off_s(o):",
         new="if not given_up(o):",
         seen_by=memory("28_what_died_is_brought_back"),
     ),
