@@ -78,15 +78,24 @@ def api(docker_engine: None) -> Iterator["APIClient"]:
 
 @pytest.fixture
 def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Index]:
-    """The index that pip is told of, and no other: what serves MLflow models is there in name, and tiny 1.0 and 2.0."""
+    """One that pip is told of, and no other."""
+    with package_index(served_packages(tmp_path / "index")) as index:
+        pip_asks(index, monkeypatch)
+        yield index
+
+
+def served_packages(folder: Path) -> Path:
+    """What serves MLflow models, in name, and tiny 1.0 and 2.0."""
+    for package, version in (*TESTED.items(), ("tiny", "1.0"), ("tiny", "2.0")):
+        wheel(folder, package.replace("-", "_"), version)
+    return folder
+
+
+def pip_asks(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith(("PIP_", "UV_")):
-            monkeypatch.delenv(name, raising=False)
-    for package, version in (*TESTED.items(), ("tiny", "1.0"), ("tiny", "2.0")):
-        wheel(tmp_path / "index", package.replace("-", "_"), version)
-    with package_index(tmp_path / "index") as index:
-        monkeypatch.setenv("PIP_INDEX_URL", index.url)
-        yield index
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("PIP_INDEX_URL", index.url)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from deployer.flavors.docker.deployer import DockerModelDeployer
 from deployer.flavors.docker.images import DockerImages
 from deployer.flavors.docker.settings import DockerSettings
 from deployer.records.record import Image
-from deployer.rollout.steps import Progress
+from deployer.rollout.steps import OnProgress, Progress, ignore
 from deployer.rollout.wait import Deadline
 from deployer.testing.docker import BASE_IMAGE, USUAL_BASE_IMAGE
 
@@ -32,15 +32,20 @@ class Asked:
     model: Path = Path("no model")
     seconds: float = 120
     launch: Launch = TAKES_PORT
+    on_progress: OnProgress = ignore
     told: list[Progress] = field(default_factory=list)
 
     def image(self, of: DockerImages, reference: str = "", **config: Any) -> Image:
         docker = Docker(image=reference, port=config.pop("port", None))
-        return of.choose(_config(docker, **config), self.launch, self.model, self.told.append, Deadline(self.seconds))
+        return of.choose(_config(docker, **config), self.launch, self.model, self._tell, Deadline(self.seconds))
 
     def image_again(self, of: DockerImages, image: Image, **config: Any) -> Image:
         """As for a rollback."""
-        return of.bring_back(image, _config(None, **config), self.model, self.told.append, Deadline(self.seconds))
+        return of.bring_back(image, _config(None, **config), self.model, self._tell, Deadline(self.seconds))
+
+    def _tell(self, progress: Progress) -> None:
+        self.told.append(progress)
+        self.on_progress(progress)
 
     @property
     def steps(self) -> list[str]:
