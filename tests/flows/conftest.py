@@ -74,5 +74,7 @@ def deployed(prefect_server: PrefectServer, tmp_path_factory: pytest.TempPathFac
 
 def _prefect(server: PrefectServer, *arguments: str) -> None:
     command = [sys.executable, "-m", "prefect", *arguments]
-    run = subprocess.run(command, env=server.env, cwd=PROJECT, capture_output=True, text=True, timeout=120, check=False)
+    run = subprocess.run(
+        command, env=server.env, cwd=PROJECT, capture_output=True, text=True, timeout=120, check=False
+    )
     assert run.returncode == 0, run.stdout + run.stderr

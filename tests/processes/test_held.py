@@ -283,7 +283,9 @@ def test_a_start_that_cannot_write_is_an_error_that_names_the_reason(process: He
     assert not process.held()
 
 
-def test_a_starter_that_lacks_descriptors_is_asked_again(process: HeldProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_starter_that_lacks_descriptors_is_asked_again(
+    process: HeldProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
     whole: Any = subprocess.run
     said = set[str]()
     for limit in range(5, 16):

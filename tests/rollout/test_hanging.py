@@ -19,6 +19,8 @@ from tests.support import meddling
 STARTUP_S = 0.2
 
 
+
+
 class ForgetfulEngine:
     """An engine that remembers no silence."""
 

@@ -67,7 +67,9 @@ def test_a_mark_that_cannot_be_made_just_now_may_be_made_again(engine: ProcessEn
 
 
 @pytest.mark.parametrize("file", ["launch", "pid", "lock"])
-def test_one_that_cannot_be_asked_just_now_is_silent_and_never_unreached(engine: ProcessEngine, file: str) -> None:
+def test_one_that_cannot_be_asked_just_now_is_silent_and_never_unreached(
+    engine: ProcessEngine, file: str
+) -> None:
     workload = started(engine, spec())
     until(lambda: engine.probe([workload], 5)[workload.ref].health is Health.READY)
     with failing(f"/{file}", errno.EMFILE):
