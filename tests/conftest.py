@@ -91,7 +91,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-def _required(config: pytest.Config) -> list[str]:
+def required_engines(config: pytest.Config) -> list[str]:
     names = config.getoption("engines").replace(",", " ").split()
     return list(HOW_TO_GET) if "all" in names else names
 
@@ -108,7 +108,7 @@ def pytest_configure(config: pytest.Config) -> None:
     assert config.cache
     os.environ.update(PREFECT_IN_TESTS, PREFECT_HOME=str(config.cache.mkdir("prefect-home")))
     known = ", ".join(HOW_TO_GET)
-    for name in _required(config):
+    for name in required_engines(config):
         if name not in HOW_TO_GET:
             raise pytest.UsageError(f"ENGINES names {name}: this version has no such flavor, only {known}")
         if advice := HOW_TO_GET[name]():

@@ -8,8 +8,8 @@ import pytest
 from deployer.config import ModelServerConfig, Provenance
 from deployer.engine import Ending, Wanted
 from deployer.records.history import entry_of
-from deployer.records.record import Outcome
-from deployer.registry import Filters, kept_digests, model_server, newest_first
+from deployer.records.record import Image, Outcome
+from deployer.registry import Filters, kept_digests, kept_images, model_server, newest_first
 from deployer.rollout.view import Condition, Observed, ServerView
 from deployer.server import State
 from tests.support.worlds import LONG_AGO, observed, record, routed_to
@@ -171,6 +171,18 @@ def test_kept_are_the_digests_that_serve_and_the_newest_that_served() -> None:
     view = ServerView("s", routed_to(5), (with_record(observed(5, Condition.READY), history=history),))
     assert kept_digests([view], 1) == {"digest-5"}
     assert kept_digests([view], 3) == {"digest-5", "digest-4", "digest-2"}
+
+
+def test_kept_are_the_images_of_what_is_there_and_of_the_newest_that_served() -> None:
+    def image(number: int) -> Image:
+        return Image(reference="churn:1", id=f"image-{number}", port=80)
+
+    served = (entry_of(record(number), Outcome.SERVED, "") for number in (1, 2, 3))
+    history = tuple(entry.model_copy(update={"image": image(entry.number)}) for entry in served)
+    there = with_record(observed(4, Condition.READY), image=image(4), history=history)
+    view = ServerView("s", routed_to(4), (there,))
+    assert kept_images([view], 1) == {"image-4"}
+    assert kept_images([view], 3) == {"image-4", "image-3", "image-2"}
 
 
 def test_kept_are_the_digests_of_a_stopped_server_and_of_what_was_refused_last() -> None:

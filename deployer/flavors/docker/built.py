@@ -60,7 +60,7 @@ class Built:
     def _unused(self, keep: Set[str]) -> Iterator[dict[str, Any]]:
         with refusals(FAILURE):
             images = self.connection.api.images(filters={"label": labels.BUILT})
-            in_use = {one["ImageID"] for one in self.connection.api.containers(all=True)}
+            in_use = {one["ImageID"] for one in self.connection.api.containers(all=True)} if images else set()
         yield from (image for image in images if image["Id"] not in keep | in_use)
 
     def _touched(self, id: str) -> float:

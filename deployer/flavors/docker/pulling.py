@@ -5,7 +5,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
-from deployer.errors import EngineError, EngineUnavailable, ImageUnusable
+from deployer.errors import EngineError, EngineUnavailable, ImageUnusable, InvalidConfig
 from deployer.flavors.docker.connection import Connection
 from deployer.flavors.docker.logins import Logins
 from deployer.flavors.docker.references import split
@@ -15,6 +15,8 @@ from deployer.flavors.docker.telling import told_as
 from deployer.rollout.steps import Action, OnProgress, Step
 from deployer.rollout.wait import Deadline
 
+NO_NAME = "invalid reference format"
+HOW_NAMED = "Name it as in ghcr.io/us/model:1, all in lower case but for the tag."
 Told = Mapping[str, Any]
 SEE = "See its name and tag; `docker pull` as the engine's user shows whether it may be had, `docker login` helps."
 
@@ -45,13 +47,21 @@ class Puller:
         raise ImageUnusable(f"The image {reference} was pulled and is gone again.", serving=SERVES_ON)
 
     def inspected(self, reference: str) -> Told | None:
-        """What the engine says of it; None where it lacks it."""
+        """What the engine says of it; None where it lacks it.
+
+        Raises:
+            InvalidConfig: it is no name of an image.
+        """
         try:
             with refusals(f"the image {reference} could not be looked at"):
                 found: Told = self.connection.api.inspect_image(reference)  # type: ignore[no-untyped-call]
                 return found
         except Gone:
             return None
+        except EngineError as error:
+            if NO_NAME in error.what:
+                raise InvalidConfig(f"{reference!r} is no name of an image.", hint=HOW_NAMED) from None
+            raise
 
     def pull(self, reference: str, tell: Callable[[str], None], deadline: Deadline) -> None:
         """Have the engine pull it; its lines are told.

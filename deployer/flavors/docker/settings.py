@@ -66,7 +66,7 @@ class DockerSettings(HostSettings):
     )
     push_to: str = Field(
         default="",
-        pattern="^([^\\s@:/]+(:[0-9]+)?/)?[^\\s@:]+$|^$",
+        pattern="^([^\\s@:/]+(:[0-9]+)?/)?[^\\s@:/]+(/[^\\s@:/]+)*$|^$",
         title="Push to",
         description="Repository that images which were built are pushed to, as ghcr.io/us/models; none when empty.",
     )
