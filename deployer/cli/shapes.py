@@ -35,9 +35,9 @@ def unreadable_shape(found: Sequence["Unreadable"]) -> list[dict[str, Any]]:
 
 
 def revision_shape(entry: "HistoryEntry") -> dict[str, Any]:
-    """number, origin, outcome, reason, cause, digest, created_at, config, and what it is served by where that is not here.
+    """number, origin, outcome, reason, cause, digest, created_at, config, environment and image.
 
-    environment (key, python, needs) and image (reference, id, port); or null.
+    environment is key, python and needs, image is reference, id and port; null where there is none.
     """
     return entry.model_dump(mode="json")
 
