@@ -3,7 +3,6 @@ PYTHON ?= python3
 BIN := .venv/bin
 DEPLOYER ?= process
 MADE_BY := .venv/made-by-$(notdir $(PYTHON))
-COVERAGE := --cov --cov-report=term:skip-covered
 
 # Nothing that is started here reports to anybody.
 export DO_NOT_TRACK := true
@@ -37,8 +36,9 @@ demo: .venv/demo/mlflow.db
 	$(BIN)/python -m examples.demo --deployer $(DEPLOYER) $(ARGS)
 
 # Tests every engine that it can reach. With ENGINES="process docker" (or all) a missing one is a failure.
+# make test ARGS=--cov tells what they reach.
 test: setup
-	$(BIN)/python -m pytest $(COVERAGE) $(ARGS)
+	$(BIN)/python -m pytest $(ARGS)
 
 # Deployers killed and frozen at hundreds of random moments, and whatever else takes too long for `make test`.
 soak: setup
