@@ -35,6 +35,7 @@ except Exception as error:
 pickle.dump(told, sys.stdout.buffer)
 """
 DONE_WITHIN_S = 60.0
+LOWEST, GIVEN_OUT_THERE = 1_000, 500
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,9 @@ def why_none() -> str:
 
 
 def _pid_far_from_those_given_out_here() -> int:
-    """So that a stranger can be given the same number here."""
+    """So that a stranger can be given the same number here: threads have numbers too, and some live for long."""
     last, most = (int((KERNEL / name).read_text()) for name in ("ns_last_pid", "pid_max"))
-    return max(1_000, (last + most // 2) % most)
+    taken = {int(task.name) for task in Path("/proc").glob("[0-9]*/task/[0-9]*")}
+    far = ((last + most // 2 + step * GIVEN_OUT_THERE) % most for step in range(most // 2 // GIVEN_OUT_THERE))
+    free = (first for first in far if taken.isdisjoint(range(first, first + GIVEN_OUT_THERE)))
+    return next(first for first in free if LOWEST <= first < most - GIVEN_OUT_THERE)
